@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The typed messages of a run.
+
+Two conversations use them, both over a blendtorch ``DuplexChannel``:
+
+* Blender's window (which binds) and the trainer: :class:`StartRun`, :class:`PauseRun`,
+  :class:`ResumeRun`, :class:`StopRun` one way; :class:`Status`, :class:`Targets`,
+  :class:`Progress`, :class:`Samples` and :class:`Finished` the other.
+* The trainer's render pool and a render worker (which binds): :class:`RenderRequest` one way,
+  :class:`WorkerReady`, :class:`RenderReply` and :class:`RenderFailure` the other.
+
+``channel.send(**pack(message))`` and ``unpack(channel.recv())`` are the only ways through.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from .camera import Camera
+
+
+class RunStatus(enum.StrEnum):
+    """The states of a run, as the panel shows them."""
+
+    IDLE = "IDLE"
+    STARTING = "STARTING"
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    STOPPING = "STOPPING"
+    DONE = "DONE"
+    FAILED = "FAILED"
+
+
+ACTIVE = frozenset(
+    {RunStatus.STARTING, RunStatus.RUNNING, RunStatus.PAUSED, RunStatus.STOPPING}
+)
+"""The states in which a trainer is at work."""
+
+
+class _Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
+    pass
+
+
+class StartRun(_Message, tag="start"):
+    """Begin a run. ``settings`` is :func:`gdr_core.settings.to_dict`; ``out`` the run folder."""
+
+    settings: dict[str, Any]
+    out: str
+    resume: bool = False
+
+
+class PauseRun(_Message, tag="pause"):
+    """Hold before the next step."""
+
+
+class ResumeRun(_Message, tag="resume"):
+    """Go on after a pause."""
+
+
+class StopRun(_Message, tag="stop"):
+    """End after saving; the run's result is what it had reached."""
+
+
+class Status(_Message, tag="status"):
+    """The run's state changed, or there is something to say about it."""
+
+    status: RunStatus
+    text: str
+
+
+class Targets(_Message, tag="targets"):
+    """The targets are known.
+
+    Attributes
+    ----------
+    sheet
+        Their contact sheet, ``(H, W, 3)`` uint8, first row on top.
+    count
+        How many there are.
+    text
+        What a person should know about them (skipped files), or empty.
+    """
+
+    sheet: np.ndarray
+    count: int
+    text: str = ""
+
+
+class Progress(_Message, tag="progress"):
+    """One step was made (step 0: the start).
+
+    Attributes
+    ----------
+    step, steps
+        Steps made, and planned.
+    renders
+        Renders so far, the targets' own not counted.
+    seconds
+        Since the first step began, pauses not counted.
+    eta_seconds
+        Estimated seconds to the end; negative while unknown.
+    d_real, d_sim
+        Mean output of the discriminator for targets and for renders; NaN for estimators
+        without one.
+    mean, std
+        Of each optimised parameter, in internal units.
+    """
+
+    step: int
+    steps: int
+    renders: int
+    seconds: float
+    eta_seconds: float
+    d_real: float
+    d_sim: float
+    mean: dict[str, float]
+    std: dict[str, float]
+
+
+class Samples(_Message, tag="samples"):
+    """The newest samples, ``(K, 12)`` float32, for the preview."""
+
+    step: int
+    parameters: np.ndarray
+
+
+class Finished(_Message, tag="finished"):
+    """The run ended; the trainer is about to leave.
+
+    Attributes
+    ----------
+    status
+        ``DONE``, ``FAILED``, or ``IDLE`` when it was stopped.
+    text
+        One sentence.
+    folder
+        The run folder.
+    truth
+        ``{name: (mean, std)}`` in internal units where it is known, else empty.
+    """
+
+    status: RunStatus
+    text: str
+    folder: str
+    truth: dict[str, tuple[float, float]] = {}
+
+
+class RenderRequest(_Message, tag="render"):
+    """Render a batch. ``id`` comes back with the answer; a request may be sent again.
+
+    Attributes
+    ----------
+    parameters
+        ``(N, 12)`` float32.
+    size
+        Width and height in pixels.
+    renderer
+        One of :data:`gdr_core.settings.RENDERERS`.
+    grid
+        Longitude and latitude resolution.
+    samples
+        Anti-aliasing samples of the ``solid`` renderer.
+    camera
+        None for the reference camera.
+    """
+
+    id: int
+    parameters: np.ndarray
+    size: int
+    renderer: str
+    grid: tuple[int, int]
+    samples: int = 1
+    camera: Camera | None = None
+
+
+class RenderReply(_Message, tag="rendered"):
+    """The images of request ``id``: ``(N, size, size, 3)`` uint8, first row on top."""
+
+    id: int
+    images: np.ndarray
+    seconds: float
+
+
+class RenderFailure(_Message, tag="failed"):
+    """Request ``id`` cannot be rendered; ``text`` is a sentence. The worker lives on."""
+
+    id: int
+    text: str
+
+
+class WorkerReady(_Message, tag="ready"):
+    """The worker's first message: what it is."""
+
+    blender: str
+    device: str
+
+
+Message = (
+    StartRun
+    | PauseRun
+    | ResumeRun
+    | StopRun
+    | Status
+    | Targets
+    | Progress
+    | Samples
+    | Finished
+    | RenderRequest
+    | RenderReply
+    | RenderFailure
+    | WorkerReady
+)
+
+
+def pack(message: Message) -> dict[str, Any]:
+    """Return ``message`` as keyword arguments for ``DuplexChannel.send``."""
+    return msgspec.to_builtins(message, builtin_types=(np.ndarray,), enc_hook=_refuse)
+
+
+def unpack(data: dict[str, Any]) -> Message:
+    """Return the typed message in a received dictionary.
+
+    Raises
+    ------
+    msgspec.ValidationError
+        Not one of the messages, or a field of the wrong type.
+    """
+    fields = {key: value for key, value in data.items() if key not in ("btid", "btmid")}
+    return msgspec.convert(fields, Message, dec_hook=_as_array)
+
+
+def _refuse(value: object) -> object:
+    raise TypeError(f"{type(value).__name__} does not travel in a message.")
+
+
+def _as_array(kind: type, value: object) -> object:
+    if kind is np.ndarray and isinstance(value, np.ndarray):
+        return value
+    raise TypeError(f"Expected {kind.__name__}, got {type(value).__name__}.")

@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Everything that a run needs to be repeated: the content of ``config.toml``.
+
+The panel and the command line both build a :class:`RunSettings`; nothing else configures a run.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from .camera import Camera
+from .errors import BadSettings
+from .families import Distribution
+from .parameters import INDEX, PARAMETERS, check_name
+
+SCHEMA = 1
+SIZES = (32, 64, 128, 256)
+"""Image sizes that the discriminator is built for, in pixels."""
+
+RendererName = Literal["fast", "solid"]
+RENDERERS: tuple[str, ...] = ("fast", "solid")
+
+
+class Start(msgspec.Struct, frozen=True, kw_only=True):
+    """What becomes of one parameter: fixed at ``value``, or optimised from ``distribution``."""
+
+    value: float = 0.0
+    distribution: Distribution | None = None
+
+    @property
+    def optimised(self) -> bool:
+        """Whether the run moves this parameter's distribution."""
+        return self.distribution is not None
+
+
+def default_parameters() -> dict[str, Start]:
+    """Return the reference method's start: ``m1`` and ``m2`` optimised, the rest fixed."""
+    starts = {parameter.name: Start(value=parameter.default) for parameter in PARAMETERS}
+    starts["m1"] = Start(distribution=Distribution(mean=1.2, std=0.4))
+    starts["m2"] = Start(distribution=Distribution(mean=3.0, std=0.4))
+    return starts
+
+
+class TargetSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the target images come from.
+
+    Attributes
+    ----------
+    folder
+        A folder of images. Empty when ``hidden`` is used.
+    hidden
+        A distribution that the program renders first and then forgets. Parameters not named
+        here take the value at which the run fixes them (their default, if it optimises them).
+    count
+        How many hidden targets are rendered.
+    background
+        The colour (sRGB, 0 to 1) behind images that have transparency.
+    """
+
+    folder: str = ""
+    hidden: dict[str, Distribution] = {}
+    count: int = 64
+    background: tuple[float, float, float] = (0.25, 0.25, 0.25)
+
+
+class TrainingSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How the distribution is moved.
+
+    Attributes
+    ----------
+    estimator
+        A name known to ``trainer.estimators``.
+    options
+        The estimator's own settings by name, over its defaults.
+    batch
+        Renders a step.
+    steps
+        Steps after which the run is done.
+    max_renders
+        Renders after which the run is done, whichever comes first; 0 for no limit.
+    size
+        Width and height of the images in pixels, one of :data:`SIZES`.
+    device
+        ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+    """
+
+    estimator: str = "adversarial"
+    options: dict[str, float | int | bool | str] = {}
+    batch: int = 64
+    steps: int = 80
+    max_renders: int = 0
+    size: int = 64
+    device: str = "auto"
+
+
+class RenderSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How parameters become images.
+
+    Attributes
+    ----------
+    renderer
+        ``fast`` (one instanced draw for the batch) or ``solid`` (one viewport draw an image).
+    grid
+        Longitude and latitude resolution of the surface.
+    samples
+        Anti-aliasing samples of ``solid``: 1 for none, else 5, 8, 11, 16 or 32.
+    workers
+        Render workers; 0 chooses.
+    camera
+        None for the reference camera.
+    blender
+        Blender to render with: an executable, ``bpy`` for the module, or empty to choose.
+    """
+
+    renderer: RendererName = "fast"
+    grid: tuple[int, int] = (50, 50)
+    samples: int = 1
+    workers: int = 0
+    camera: Camera | None = None
+    blender: str = ""
+
+
+class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """One whole run."""
+
+    schema: int = SCHEMA
+    seed: int = 0
+    targets: TargetSettings = TargetSettings()
+    training: TrainingSettings = TrainingSettings()
+    rendering: RenderSettings = RenderSettings()
+    parameters: dict[str, Start] = msgspec.field(default_factory=default_parameters)
+
+    @property
+    def optimised(self) -> tuple[str, ...]:
+        """Names of the optimised parameters, in the order of the parameter table."""
+        return tuple(
+            name for name in INDEX if name in self.parameters and self.parameters[name].optimised
+        )
+
+    def start_of(self, name: str) -> Start:
+        """Return what becomes of ``name``; parameters that are not listed stay at their default."""
+        if name in self.parameters:
+            return self.parameters[name]
+        return Start(value=PARAMETERS[INDEX[check_name(name)]].default)
+
+    def check(self) -> None:
+        """Raise :class:`BadSettings` with the first thing that is wrong and how to mend it."""
+        if self.schema != SCHEMA:
+            raise BadSettings(
+                f"These settings have schema {self.schema}; this version reads {SCHEMA}."
+            )
+        if not 0 <= self.seed < 2**63:
+            raise BadSettings(f"The seed is {self.seed}; give a whole number from 0.")
+        for name, start in self.parameters.items():
+            check_name(name)
+            if start.distribution is not None:
+                start.distribution.check(name)
+            elif not math.isfinite(start.value):
+                raise BadSettings(f"{name} is fixed at {start.value}; give a finite number.")
+        if not self.optimised:
+            raise BadSettings("Every parameter is fixed; choose at least one to optimise.")
+        self._check_targets()
+        self._check_training()
+        self._check_rendering()
+
+    def _check_targets(self) -> None:
+        targets = self.targets
+        if bool(targets.folder) == bool(targets.hidden):
+            raise BadSettings(
+                "Choose what to match: a folder of target images, or a hidden distribution "
+                "(one of the two)."
+            )
+        for name, distribution in targets.hidden.items():
+            check_name(name)
+            distribution.check(name)
+        if targets.hidden and targets.count < 2:
+            raise BadSettings(f"There are {targets.count} hidden targets; at least 2 are needed.")
+        if len(targets.background) != 3 or not all(0 <= c <= 1 for c in targets.background):
+            raise BadSettings("The background must be three numbers from 0 to 1 (red, green, blue).")
+
+    def _check_training(self) -> None:
+        training = self.training
+        if training.batch < 2:
+            raise BadSettings(f"The batch is {training.batch}; at least 2 images are needed.")
+        if training.steps < 1:
+            raise BadSettings(f"The number of steps is {training.steps}; give at least 1.")
+        if training.max_renders < 0:
+            raise BadSettings(
+                f"The limit of renders is {training.max_renders}; give 0 for none, or more."
+            )
+        if 0 < training.max_renders < training.batch:
+            raise BadSettings(
+                f"The limit of renders ({training.max_renders}) is below one batch "
+                f"({training.batch}); raise it or make the batch smaller."
+            )
+        if training.size not in SIZES:
+            raise BadSettings(
+                f"The image size is {training.size}; choose one of "
+                f"{', '.join(map(str, SIZES))} pixels."
+            )
+
+    def _check_rendering(self) -> None:
+        rendering = self.rendering
+        if rendering.renderer not in RENDERERS:
+            raise BadSettings(
+                f"There is no renderer named {rendering.renderer!r}; "
+                f"choose one of {', '.join(RENDERERS)}."
+            )
+        if len(rendering.grid) != 2 or not all(8 <= side <= 1000 for side in rendering.grid):
+            raise BadSettings("The grid must be two whole numbers from 8 to 1000.")
+        if rendering.samples not in (1, 5, 8, 11, 16, 32):
+            raise BadSettings(
+                f"{rendering.samples} samples are not offered; choose 1, 5, 8, 11, 16 or 32."
+            )
+        if not 0 <= rendering.workers <= 64:
+            raise BadSettings(
+                f"The number of workers is {rendering.workers}; give 0 (to choose) to 64."
+            )
+        if rendering.camera is not None:
+            rendering.camera.check()
+
+
+def from_toml(path: Path) -> RunSettings:
+    """Read ``config.toml``.
+
+    Raises
+    ------
+    BadSettings
+        No such file, not TOML, an unknown key or a value of the wrong type.
+    """
+    try:
+        data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BadSettings(f"There is no file {path}.") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadSettings(f"{path} cannot be read as TOML: {error}.") from error
+    return from_dict(data, where=str(path))
+
+
+def from_dict(data: dict, where: str = "the settings") -> RunSettings:
+    """Build settings from plain data (TOML, JSON, a message), refusing what is unknown."""
+    unknown = _unknown_keys(data, to_dict(RunSettings()))
+    if unknown:
+        raise BadSettings(f"{where} has an unknown setting {unknown!r}; remove it or mend its name.")
+    try:
+        return msgspec.convert(data, RunSettings)
+    except msgspec.ValidationError as error:
+        raise BadSettings(f"{where} cannot be used: {error}.") from error
+
+
+def to_dict(settings: RunSettings) -> dict:
+    """Return plain data; :func:`from_dict` turns it back. Settings that are None are left out."""
+    return _without_none(msgspec.to_builtins(settings))
+
+
+def _without_none(value):
+    if isinstance(value, dict):
+        return {key: _without_none(item) for key, item in value.items() if item is not None}
+    if isinstance(value, (list, tuple)):
+        return [_without_none(item) for item in value]
+    return value
+
+
+_OPEN_TABLES = {"hidden", "options", "parameters", "camera"}
+"""Tables whose keys are not settings' names (their values are checked when converted)."""
+
+
+def _unknown_keys(data, known, prefix: str = "") -> str:
+    for key, value in data.items():
+        if key in _OPEN_TABLES:
+            continue
+        if key not in known:
+            return f"{prefix}{key}"
+        if isinstance(value, dict) and isinstance(known[key], dict):
+            found = _unknown_keys(value, known[key], f"{prefix}{key}.")
+            if found:
+                return found
+    return ""
