@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The reference method: an adversarial loss, moved by the score-function estimator.
+
+A discriminator ``D`` learns to tell targets (label 1) from renders (label 0). The model minimises
+``E[f(G(z))]``, ``z ~ p(z | psi)``, where ``f = -log D`` is the discriminator's loss with the label
+of a target. The renderer ``G`` has no gradient, but the expectation has one (Williams 1992,
+REINFORCE)::
+
+    grad_psi E[f(G(z))] = E[(f(G(z)) - b) grad_psi log p(z | psi)]
+
+for any baseline ``b`` that does not depend on the samples.
+
+Sources: C. Heindl's ``densityopt`` example of blendtorch (2020), whose settings are the defaults
+here; Louppe, Hermans & Cranmer, *Adversarial Variational Optimization of Non-Differentiable
+Simulators*, arXiv 1707.07113.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..discriminator import Discriminator
+from ..images import to_tensor
+from ..probability_model import ProbabilityModel
+from .base import Estimator, StepReport
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class AdversarialOptions:
+    """Settings of the reference method.
+
+    Attributes
+    ----------
+    d_lr, d_beta1, d_beta2
+        Adam of the discriminator.
+    s_lr, s_beta1, s_beta2
+        Adam of the probability model.
+    gap
+        The gate: the discriminator steps while ``mean D(real) - mean D(sim)`` is below it, the
+        model starts stepping once it was first reached.
+    baseline
+        What the baseline is before the first step.
+    baseline_weight
+        Weight of the newest batch in the exponential baseline.
+    width
+        Channels after the discriminator's first convolution.
+    """
+
+    d_lr: float = 5e-5
+    d_beta1: float = 0.5
+    d_beta2: float = 0.999
+    s_lr: float = 5e-2
+    s_beta1: float = 0.7
+    s_beta2: float = 0.999
+    gap: float = 0.7
+    baseline: float = 0.7
+    baseline_weight: float = 0.9
+    width: int = 32
+
+
+class Adversarial(Estimator):
+    """See the module's text."""
+
+    Options = AdversarialOptions
+
+    def __init__(
+        self,
+        model: ProbabilityModel,
+        targets: np.ndarray,
+        batch: int,
+        device: torch.device,
+        generator: torch.Generator,
+        options: AdversarialOptions,
+    ):
+        self.model = model
+        self.options = options
+        self.batch = batch
+        self.device = device
+        self.generator = generator
+        self.targets = to_tensor(targets, device)
+        self.discriminator = Discriminator(targets.shape[1], options.width, generator).to(device)
+        self.d_optimizer = torch.optim.Adam(
+            self.discriminator.parameters(),
+            lr=options.d_lr,
+            betas=(options.d_beta1, options.d_beta2),
+        )
+        self.s_optimizer = torch.optim.Adam(
+            model.parameters(), lr=options.s_lr, betas=(options.s_beta1, options.s_beta2)
+        )
+        self.loss = nn.BCELoss(reduction="none")
+        self.baseline = options.baseline
+        self.model_moves = False
+        self.epoch = torch.empty(0, dtype=torch.long)
+
+    def propose(self) -> torch.Tensor:
+        return self.model.sample(self.batch, self.generator)
+
+    def update(self, z: torch.Tensor, images: np.ndarray) -> StepReport:
+        sim = to_tensor(images, self.device)
+        d_real, d_sim = self._step_discriminator(self._next_targets(), sim)
+        if self.model_moves or d_real - d_sim >= self.options.gap:
+            self._step_model(z, sim)
+        return StepReport(d_real, d_sim)
+
+    def _step_discriminator(self, real: torch.Tensor, sim: torch.Tensor) -> tuple[float, float]:
+        self.d_optimizer.zero_grad()
+        out_real = self.discriminator(real)
+        self.loss(out_real, torch.ones_like(out_real)).mean().backward()
+        out_sim = self.discriminator(sim)
+        self.loss(out_sim, torch.zeros_like(out_sim)).mean().backward()
+        d_real, d_sim = out_real.mean().item(), out_sim.mean().item()
+        if d_real - d_sim < self.options.gap:
+            self.d_optimizer.step()
+            log.info("D step: mean real %s mean sim %s", d_real, d_sim)
+        return d_real, d_sim
+
+    def _step_model(self, z: torch.Tensor, sim: torch.Tensor) -> None:
+        with torch.no_grad():
+            out = self.discriminator(sim)
+            cost = self.loss(out, torch.ones_like(out)).cpu()
+        self.s_optimizer.zero_grad()
+        (self.model.log_prob(z) * (cost - self.baseline)).mean().backward()
+        self.s_optimizer.step()
+        newest = cost.mean().item()
+        if self.model_moves:
+            weight = self.options.baseline_weight
+            self.baseline = weight * newest + (1.0 - weight) * self.baseline
+        else:
+            self.baseline = newest
+            self.model_moves = True
+        log.info(
+            "S step: %s %s mean sim %s",
+            self.model.mean.detach().numpy(),
+            self.model.std.detach().numpy(),
+            out.mean().item(),
+        )
+
+    def _next_targets(self) -> torch.Tensor:
+        """Return the next targets of a reshuffled pass, as many as a batch or all there are."""
+        n = min(self.batch, len(self.targets))
+        while len(self.epoch) < n:
+            order = torch.randperm(len(self.targets), generator=self.generator)
+            self.epoch = torch.cat((self.epoch, order))
+        chosen, self.epoch = self.epoch[:n], self.epoch[n:]
+        return self.targets[chosen.to(self.device)]
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "model": dict(self.model.state_dict()),
+            "discriminator": dict(self.discriminator.state_dict()),
+            "d_optimizer": self.d_optimizer.state_dict(),
+            "s_optimizer": self.s_optimizer.state_dict(),
+            "generator": self.generator.get_state(),
+            "epoch": self.epoch,
+            "baseline": self.baseline,
+            "model_moves": self.model_moves,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.model.load_state_dict(state["model"])
+        self.discriminator.load_state_dict(state["discriminator"])
+        self.d_optimizer.load_state_dict(state["d_optimizer"])
+        self.s_optimizer.load_state_dict(state["s_optimizer"])
+        self.generator.set_state(state["generator"])
+        self.epoch = state["epoch"]
+        self.baseline = state["baseline"]
+        self.model_moves = state["model_moves"]

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The estimator seam: how ``psi`` moves, given targets and renders.
+
+An estimator proposes parameters, is shown what they look like, and moves its probability model.
+It knows nothing of Blender, of files or of the person; the run loop does the rest.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+
+from ..probability_model import ProbabilityModel
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What one update did.
+
+    Attributes
+    ----------
+    d_real, d_sim
+        Mean output of the discriminator for targets and for renders; NaN without one.
+    converged
+        Whether the estimator sees no reason to go on.
+    """
+
+    d_real: float = math.nan
+    d_sim: float = math.nan
+    converged: bool = False
+
+
+class Estimator(ABC):
+    """Moves a probability model towards the distribution of the targets.
+
+    Parameters
+    ----------
+    model
+        Starts at the run's start; the estimator changes it in place.
+    targets
+        ``(N, S, S, 3)`` uint8.
+    batch
+        Renders a step.
+    device
+        Where to compute.
+    generator
+        CPU generator; the only source of randomness.
+    options
+        The estimator's own settings by name, over its defaults.
+    """
+
+    Options: ClassVar[type]
+    """A frozen dataclass of the estimator's settings, each with a default."""
+
+    model: ProbabilityModel
+
+    @abstractmethod
+    def propose(self) -> torch.Tensor:
+        """Return the parameters to render next, ``z`` of shape ``(n, K)``, on the CPU."""
+
+    @abstractmethod
+    def update(self, z: torch.Tensor, images: np.ndarray) -> StepReport:
+        """Take the renders ``(n, S, S, 3)`` uint8 of ``z`` and move the model."""
+
+    @abstractmethod
+    def state_dict(self) -> dict[str, Any]:
+        """Return all state as nested dicts and lists of tensors, numbers, strings and None."""
+
+    @abstractmethod
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from :meth:`state_dict`."""

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Images as arrays: to tensors, and to contact sheets.
+
+Everywhere in the trainer an image batch is ``(N, S, S, 3)`` uint8 sRGB, first row on top.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+SHEET_SIDE = 8
+
+
+def to_tensor(images: np.ndarray, device: torch.device) -> torch.Tensor:
+    """Return ``(N, 3, S, S)`` float32 in [-1, 1], as the discriminator takes it."""
+    tensor = torch.from_numpy(np.ascontiguousarray(images)).to(device)
+    return (tensor.permute(0, 3, 1, 2).float() - 127.5) / 127.5
+
+
+def contact_sheet(images: np.ndarray, side: int = SHEET_SIDE, gap: int = 2) -> np.ndarray:
+    """Lay out up to ``side * side`` images in a square grid.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(side * (S + gap) + gap,) * 2 + (3,)`` uint8, black where there is no image.
+    """
+    size = images.shape[1]
+    step = size + gap
+    sheet = np.zeros((side * step + gap, side * step + gap, 3), dtype=np.uint8)
+    for index, image in enumerate(images[: side * side]):
+        top, left = gap + (index // side) * step, gap + (index % side) * step
+        sheet[top : top + size, left : left + size] = image
+    return sheet
+
+
+def save_png(path: Path, image: np.ndarray) -> None:
+    """Write one ``(H, W, 3)`` uint8 image."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(image).save(path)
