@@ -24,7 +24,6 @@ VERSION = 1
 """Version of the wire. A receiver refuses any other."""
 
 _ARRAY = 1  # msgpack extension code of an array's placeholder
-_NATIVE = "<" if np.little_endian else ">"
 _SIZES = {"i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "f": (2, 4, 8), "c": (8, 16)}
 
 DTYPES: dict[str, np.dtype] = {"|b1": np.dtype("|b1")}

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Finds a Blender to launch: a program, or the bpy module of this Python."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import logging
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+logger = logging.getLogger(__name__)
+
+ENV_BLENDER = "GDR_BLENDER"
+"""Environment variable with a Blender program, a folder with one, or ``bpy``."""
+_VERSION_TIMEOUT_S = 120.0
+_VERSION = re.compile(r"Blender\s+(\d+)\.(\d+)")
+
+
+def discover_blender(additional_blender_paths: str | Path | None = None) -> dict[str, Any] | None:
+    """Find Blender.
+
+    Looked for in this order: `additional_blender_paths`, the environment variable ``GDR_BLENDER``,
+    ``PATH``, the ``bpy`` module of this Python.
+
+    Parameters
+    ----------
+    additional_blender_paths
+        A Blender program, a folder with one (several joined by ``os.pathsep``), or ``"bpy"``.
+
+    Returns
+    -------
+    dict or None
+        ``path``, ``major``, ``minor`` and ``kind``, which is ``"binary"`` or ``"module"``. For the
+        module, ``path`` is this Python.
+    """
+    wanted = str(additional_blender_paths or os.environ.get(ENV_BLENDER, ""))
+    if wanted == "bpy":
+        return _module()
+    program = _program(wanted) if wanted else None
+    if wanted and program is None:
+        logger.warning("There is no Blender at %s; looking elsewhere.", wanted)
+    if program is None:
+        program = _which(os.environ.get("PATH", ""))
+    if program is None:
+        return _module()
+    return _version(program)
+
+
+def _program(wanted: str) -> Path | None:
+    path = Path(wanted).expanduser()
+    if path.is_file():
+        return path.absolute()
+    return _which(wanted)
+
+
+def _which(folders: str) -> Path | None:
+    for name in ("blender", "Blender"):
+        found = shutil.which(name, path=folders)
+        if found is not None:
+            # Not resolved: a link may be a launcher that looks at its own name (snap).
+            return Path(found).absolute()
+    return None
+
+
+def _version(program: Path) -> dict[str, Any] | None:
+    try:
+        out = subprocess.run(
+            [str(program), "--version"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_VERSION_TIMEOUT_S,
+            check=True,
+        ).stdout.decode("utf-8", "replace")
+    except (OSError, subprocess.SubprocessError) as err:
+        logger.warning("%s does not tell its version: %s", program, err)
+        return None
+    match = _VERSION.search(out)
+    if match is None:
+        logger.warning("%s does not seem to be Blender.", program)
+        return None
+    return {"path": program, "major": int(match[1]), "minor": int(match[2]), "kind": "binary"}
+
+
+def _module() -> dict[str, Any] | None:
+    if importlib.util.find_spec("bpy") is None:
+        logger.warning("There is no Blender: neither a program nor the bpy module of this Python.")
+        return None
+    try:
+        major, minor, *_ = importlib.metadata.version("bpy").split(".")
+    except importlib.metadata.PackageNotFoundError:
+        major, minor = "0", "0"
+    return {
+        "path": Path(sys.executable),
+        "major": int(major),
+        "minor": int(minor),
+        "kind": "module",
+    }

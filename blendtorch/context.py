@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ZeroMQ context of this process, and an orderly end of it.
+
+One context serves all sockets. A forked child (a worker of a ``DataLoader``) gets its own. At exit all
+channels are closed, and what they still have to send gets the time that their ``lingerms`` allows.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import weakref
+from typing import Protocol
+
+import zmq
+
+MAX_LINGER_MS = 30_000
+"""No socket lingers longer, so that closing and exiting always come to an end."""
+
+
+class Closable(Protocol):
+    """What :func:`close_at_exit` takes."""
+
+    def close(self) -> None: ...
+
+
+_lock = threading.Lock()
+_context: zmq.Context | None = None
+_pid: int | None = None
+_open: weakref.WeakSet[Closable] = weakref.WeakSet()
+
+
+def shared_context() -> zmq.Context:
+    """Return this process's context."""
+    global _context, _pid
+    with _lock:
+        if _context is None or _pid != os.getpid() or _context.closed:
+            _context = zmq.Context(io_threads=1)
+            _pid = os.getpid()
+            _open.clear()
+        return _context
+
+
+def close_at_exit(channel: Closable) -> None:
+    """Close `channel` when the interpreter ends, if nobody did before."""
+    _open.add(channel)
+
+
+def bounded_linger(lingerms: int | None) -> int:
+    """Return the linger time in ms; endless (negative or None) becomes :data:`MAX_LINGER_MS`."""
+    if lingerms is None or lingerms < 0:
+        return MAX_LINGER_MS
+    return min(int(lingerms), MAX_LINGER_MS)
+
+
+@atexit.register
+def _shutdown() -> None:
+    if _context is None or _pid != os.getpid() or _context.closed:
+        return
+    for channel in list(_open):
+        channel.close()
+    # Every socket is closed with a bounded linger or leaves its thread on ETERM, so this ends.
+    _context.term()
+
+
+def _forget_in_child() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_in_child)

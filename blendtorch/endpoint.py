@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Opens a socket the way every socket of this package is opened.
+
+Addresses are ``tcp://HOST:PORT``. A side that binds may say ``tcp://HOST:*`` for a free port, and
+``tcp://HOST:*/NAME`` for a free port that is then reported under NAME to the launcher.
+"""
+
+from __future__ import annotations
+
+import re
+
+import zmq
+
+from . import context, credentials, rendezvous, zap
+from .credentials import Credentials
+from .peers import PeerMonitor
+from .wire import DEFAULT_LIMITS, Limits, decode, encode
+
+_ADDRESS = re.compile(r"(?P<bind>tcp://[^/\s]+:(\d+|\*))(/(?P<name>[A-Za-z0-9_.-]+))?")
+_HANDSHAKE_MS = 10_000
+_INLINE_BYTES = 65_536  # below this, copying a frame is cheaper than sharing it with the I/O thread
+
+
+def named_address(host: str, name: str) -> str:
+    """Return the address of a socket that is to bind to a free port and report it under `name`."""
+    address = f"tcp://{host}:*/{name}"
+    if not _ADDRESS.fullmatch(address):
+        raise ValueError(f"{name!r} cannot name a socket; use letters, digits and _ . -")
+    return address
+
+
+class Endpoint:
+    """A socket with its keys, its peer monitor and the wire.
+
+    Parameters
+    ----------
+    kind
+        ZeroMQ's socket type.
+    addresses
+        One to bind to, or any number to connect to.
+    bind
+        Whether to bind.
+    lingerms
+        How long unsent messages are kept after :meth:`close`; bounded in any case.
+    sndhwm, rcvhwm
+        Queue lengths in messages; 0 is unlimited.
+    heartbeat_timeoutms
+        A peer that does not answer for this long is gone; None switches heartbeats off.
+    keys, insecure
+        See :func:`.credentials.find`; `keys` may hold one entry for each address.
+    """
+
+    def __init__(
+        self,
+        kind: int,
+        addresses: list[str],
+        *,
+        bind: bool,
+        lingerms: int | None,
+        sndhwm: int,
+        rcvhwm: int,
+        heartbeat_timeoutms: int | None,
+        keys: Credentials | list[Credentials | None] | None = None,
+        insecure: bool = False,
+        limits: Limits = DEFAULT_LIMITS,
+        zero_copy: bool = False,
+        immediate: bool = False,
+    ) -> None:
+        self.closed = True
+        self.limits = limits
+        self.zero_copy = zero_copy
+        per_address = keys if isinstance(keys, list) else [keys] * len(addresses)
+        found = [
+            credentials.find(a, k, insecure) for a, k in zip(addresses, per_address, strict=True)
+        ]
+        if len({c.run_id if c else "" for c in found}) > 1:
+            raise ValueError("All addresses of one socket must belong to the same run.")
+        self.credentials = found[0] if found else None
+        self.run_id = self.credentials.run_id if self.credentials else ""
+
+        ctx = context.shared_context()
+        self.socket = ctx.socket(kind)
+        self.monitor: PeerMonitor | None = None
+        try:
+            self.socket.linger = context.bounded_linger(lingerms)
+            self.socket.sndhwm = sndhwm
+            self.socket.rcvhwm = rcvhwm
+            self.socket.setsockopt(zmq.HANDSHAKE_IVL, _HANDSHAKE_MS)
+            self.socket.setsockopt(zmq.RECONNECT_IVL, 100)
+            self.socket.setsockopt(zmq.RECONNECT_IVL_MAX, 1000)
+            self.socket.setsockopt(zmq.IMMEDIATE, int(immediate))
+            if heartbeat_timeoutms is not None:
+                beat = max(50, heartbeat_timeoutms // 3)
+                self.socket.setsockopt(zmq.HEARTBEAT_IVL, beat)
+                self.socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, heartbeat_timeoutms)
+                self.socket.setsockopt(zmq.HEARTBEAT_TTL, heartbeat_timeoutms // 100 * 100)
+            self._set_keys(ctx, bind)
+            self.monitor = PeerMonitor(self.socket)
+            self.closed = False
+            self.addresses = [self._bind(addresses[0])] if bind else self._connect(addresses)
+        except BaseException:
+            self.close()
+            raise
+        context.close_at_exit(self)
+
+    def _set_keys(self, ctx: zmq.Context, bind: bool) -> None:
+        keys = self.credentials
+        if keys is None:
+            return
+        if bind:
+            zap.admit(ctx, keys)
+            self.socket.curve_server = True
+            self.socket.curve_publickey = keys.server_public.encode()
+            self.socket.curve_secretkey = keys.server_secret.encode()
+            self.socket.zap_domain = keys.run_id.encode()
+        else:
+            self.socket.curve_serverkey = keys.server_public.encode()
+            self.socket.curve_publickey = keys.client_public.encode()
+            self.socket.curve_secretkey = keys.client_secret.encode()
+
+    def _bind(self, address: str) -> str:
+        match = _ADDRESS.fullmatch(address)
+        if match is None:
+            raise ValueError(f"{address!r} is no address; it looks like tcp://127.0.0.1:PORT.")
+        self.socket.bind(match["bind"])
+        endpoint = self.socket.getsockopt(zmq.LAST_ENDPOINT).rstrip(b"\0").decode()
+        if match["name"]:
+            rendezvous.report(match["name"], endpoint)
+        return endpoint
+
+    def _connect(self, addresses: list[str]) -> list[str]:
+        for address in addresses:
+            match = _ADDRESS.fullmatch(address)
+            if match is None or match["name"] or match["bind"].endswith("*"):
+                raise ValueError(f"{address!r} is no address to connect to.")
+            self.socket.connect(address)
+        return list(addresses)
+
+    # --- one message -------------------------------------------------------------------------------
+
+    def ready(self) -> bool:
+        """Whether a message waits; about a microsecond."""
+        return bool(self.socket.get(zmq.EVENTS) & zmq.POLLIN)
+
+    def receive(self) -> dict:
+        """Return the message that waits.
+
+        Raises
+        ------
+        WireError
+            If it is refused; it is gone then, and the next one can be received.
+        """
+        frames = self.socket.recv_multipart(zmq.NOBLOCK, copy=False)
+        try:
+            self.monitor.heard(frames[0].get(zmq.SRCFD))
+        except zmq.ZMQError:  # a transport without descriptors
+            pass
+        return decode([f.buffer for f in frames], run_id=self.run_id, limits=self.limits)
+
+    def encode(self, message: dict) -> list[bytes | memoryview]:
+        """Return the frames of a message."""
+        return encode(message, run_id=self.run_id, zero_copy=self.zero_copy, limits=self.limits)
+
+    def try_send(self, frames: list[bytes | memoryview]) -> bool:
+        """Queue the frames; False if the queue is full or nobody is connected."""
+        if not self.socket.get(zmq.EVENTS) & zmq.POLLOUT:
+            return False
+        last = len(frames) - 1
+        for i, frame in enumerate(frames):
+            flags = zmq.NOBLOCK | (zmq.SNDMORE if i < last else 0)
+            size = frame.nbytes if isinstance(frame, memoryview) else len(frame)
+            try:
+                self.socket.send(frame, flags, copy=size < _INLINE_BYTES)
+            except zmq.Again:
+                if i == 0:
+                    return False
+                raise
+        return True
+
+    def wait(self, timeoutms: float | None, *, to_send: bool = False) -> None:
+        """Wait until there is something to do, be it a message, room or news of the peer."""
+        poller = zmq.Poller()
+        poller.register(self.socket, zmq.POLLOUT if to_send else zmq.POLLIN)
+        poller.register(self.monitor.socket, zmq.POLLIN)
+        poller.poll(timeoutms)
+
+    def close(self) -> None:
+        """Close the socket. Returns at once; unsent messages get their linger time."""
+        if self.monitor is not None:
+            self.monitor.close()
+            self.monitor = None
+        self.socket.close()
+        self.closed = True
