@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The fast renderer: one instanced draw for a whole batch.
+
+The spherical product makes a supershape from two profile curves, so a texture with a row a shape
+and ``(r1 cos u, r1 sin u, r2 cos v, r2 sin v)`` in it is all that the vertex shader needs; no mesh
+is ever built or uploaded. Each instance is drawn into its tile of an atlas, and the shader
+(:mod:`.fast_shader`) lights it as Blender's Solid mode does.
+"""
+
+from __future__ import annotations
+
+import math
+
+import gpu
+import numpy as np
+
+from ...gdr_core.camera import Camera
+from ..supershape_mesh import faces
+from . import fast_shader, look
+from .points import check_batch, drawable_profiles
+
+_MAX_ATLAS = 2048
+"""Pixels along a side of the atlas, at most: 32 MB of colour and depth."""
+_MAX_VERTICES = 8_000_000
+"""Vertices in one draw, at most, so that no draw holds a graphics card for seconds."""
+
+
+class FastRenderer:
+    """Supershapes drawn by their own shader; see :class:`gdr_addon.renderers.Renderer`.
+
+    Parameters
+    ----------
+    camera
+        The view on every shape.
+    grid
+        Longitude and latitude resolution.
+    """
+
+    def __init__(self, camera: Camera, grid: tuple[int, int]) -> None:
+        self._grid = grid
+        self._shader = fast_shader.compile_shader()
+        self._batch = _grid_batch(grid)
+        view, projection = camera.arrays()
+        self._clearance = _clearance(view, projection)
+        uniforms = look.uniforms(view, projection)
+        self._uniforms = gpu.types.GPUUniformBuf(
+            gpu.types.Buffer("FLOAT", uniforms.size, uniforms.reshape(-1))
+        )
+        self._atlas: _Atlas | None = None
+
+    def render(self, parameters: np.ndarray, size: int) -> np.ndarray:
+        """Return ``(N, size, size, 3)`` uint8 images, first row on top."""
+        parameters = check_batch(parameters, size)
+        images = np.empty((len(parameters), size, size, 3), dtype=np.uint8)
+        chunk = self._chunk(size)
+        for start in range(0, len(parameters), chunk):
+            part = slice(start, start + chunk)
+            self._render_chunk(parameters[part], size, images[part])
+        return images
+
+    def free(self) -> None:
+        """Give back the atlas and the buffers."""
+        if self._atlas is not None:
+            self._atlas.offscreen.free()
+        self._atlas = self._batch = self._uniforms = self._shader = None
+
+    def _chunk(self, size: int) -> int:
+        side = min(_MAX_ATLAS, gpu.capabilities.max_texture_size_get())
+        columns = _power_of_two(max(1, side // size))
+        return max(1, min(columns * columns, _MAX_VERTICES // math.prod(self._grid)))
+
+    def _render_chunk(self, parameters: np.ndarray, size: int, images: np.ndarray) -> None:
+        count = len(parameters)
+        columns = 1
+        while columns * columns < count:
+            columns *= 2
+        if self._atlas is None or (self._atlas.columns, self._atlas.size) != (columns, size):
+            if self._atlas is not None:
+                self._atlas.offscreen.free()
+            self._atlas = _Atlas(columns, size)
+        rows = -(-count // columns)
+        atlas = self._atlas
+
+        longitude, latitude, _ = drawable_profiles(parameters, self._grid)
+        texture = _profile_texture(longitude, latitude)
+        # A supershape is star-shaped around its centre, so its back faces are behind its front
+        # faces, unless the near plane cuts it open. Half the triangles need no drawing then.
+        closed = _radius(longitude, latitude) < self._clearance
+        with atlas.offscreen.bind():
+            framebuffer = gpu.state.active_framebuffer_get()
+            gpu.state.viewport_set(0, 0, atlas.side, atlas.side)
+            gpu.state.depth_test_set("LESS_EQUAL")
+            gpu.state.depth_mask_set(True)
+            gpu.state.blend_set("NONE")
+            gpu.state.face_culling_set("BACK" if closed else "NONE")
+            framebuffer.clear(color=(*look.BACKGROUND, 1.0), depth=1.0)
+            shader = self._shader
+            shader.bind()
+            shader.uniform_block("look", self._uniforms)
+            shader.uniform_sampler("profile", texture)
+            shader.uniform_int("grid", (*self._grid, columns, size))
+            self._batch.draw_instanced(shader, instance_count=count)
+            framebuffer.read_color(
+                0, 0, atlas.side, rows * size, 4, 0, "UBYTE", data=atlas.readback(rows)
+            )
+            gpu.state.face_culling_set("NONE")
+            gpu.state.depth_mask_set(False)
+            gpu.state.depth_test_set("NONE")
+
+        tiles = atlas.pixels[: rows * size].reshape(rows, size, columns, size, 4)
+        # The atlas' first row is at the bottom, an image's is on top.
+        tiles = tiles[:, ::-1, :, :, :3].swapaxes(1, 2)
+        for row in range(rows):
+            part = images[row * columns : (row + 1) * columns]
+            part[:] = tiles[row, : len(part)]
+
+
+class _Atlas:
+    """The picture that holds a square of tiles, and where it is read to."""
+
+    def __init__(self, columns: int, size: int) -> None:
+        self.columns = columns
+        self.size = size
+        self.side = columns * size
+        self.offscreen = gpu.types.GPUOffScreen(self.side, self.side, format="RGBA8")
+        self.pixels = np.empty((self.side, self.side, 4), dtype=np.uint8)
+
+    def readback(self, rows: int) -> gpu.types.Buffer:
+        """Return a buffer over the pixels of the first rows of tiles (no copy)."""
+        part = self.pixels[: rows * self.size]
+        return gpu.types.Buffer("UBYTE", part.shape, part)
+
+
+def _profile_texture(longitude: np.ndarray, latitude: np.ndarray) -> gpu.types.GPUTexture:
+    """Return the profile curves, ``max(U, V)`` texels wide and a row a shape.
+
+    Shapes that cannot be drawn are all zeros: triangles without an area cover no pixel.
+    """
+    columns, rows = longitude.shape[1], latitude.shape[1]
+    texels = np.zeros((len(longitude), max(columns, rows), 4), dtype=np.float32)
+    texels[:, :columns, :2] = longitude
+    texels[:, :rows, 2:] = latitude
+    return gpu.types.GPUTexture(
+        (texels.shape[1], texels.shape[0]),
+        format="RGBA32F",
+        data=gpu.types.Buffer("FLOAT", texels.size, texels.reshape(-1)),
+    )
+
+
+def _radius(longitude: np.ndarray, latitude: np.ndarray) -> float:
+    """Return the radius of a ball around the origin that holds every shape of the batch."""
+    across = np.abs(longitude).max(initial=0.0) * np.abs(latitude[..., 0]).max(initial=0.0)
+    return float(np.hypot(np.sqrt(2.0) * across, np.abs(latitude[..., 1]).max(initial=0.0)))
+
+
+def _clearance(view: np.ndarray, projection: np.ndarray) -> float:
+    """Return how far the origin lies beyond the near plane; 0 for a mirrored view."""
+    clip = projection @ view
+    if np.linalg.det(view[:3, :3]) < 0 or np.linalg.det(projection) > 0:
+        return 0.0
+    near = clip[2] + clip[3]  # Positive on the visible side.
+    return float(near[3] / np.linalg.norm(near[:3]))
+
+
+def _grid_batch(grid: tuple[int, int]) -> gpu.types.GPUBatch:
+    """Return the triangles of a grid; a vertex knows its column and row and nothing else."""
+    corners, starts = faces(grid)
+    sizes = np.diff(np.append(starts, len(corners)))
+    quads = starts[sizes == 4]
+    first = np.concatenate((starts, quads))
+    second = np.concatenate((starts + 1, quads + 2))
+    third = np.concatenate((starts + 2, quads + 3))
+    triangles = corners[np.stack((first, second, third), axis=-1)]
+
+    cells = np.stack(np.indices(grid), axis=-1).reshape(-1, 2).astype(np.float32)
+    layout = gpu.types.GPUVertFormat()
+    layout.attr_add(id="cell", comp_type="F32", len=2, fetch_mode="FLOAT")
+    vertices = gpu.types.GPUVertBuf(layout, len(cells))
+    vertices.attr_fill("cell", cells)
+    indices = gpu.types.GPUIndexBuf(type="TRIS", seq=np.ascontiguousarray(triangles, np.uint32))
+    return gpu.types.GPUBatch(type="TRIS", buf=vertices, elem=indices)
+
+
+def _power_of_two(number: int) -> int:
+    """Return the largest power of two up to ``number``."""
+    return 1 << (number.bit_length() - 1)
