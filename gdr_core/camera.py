@@ -71,7 +71,7 @@ def look_at(location, target) -> np.ndarray:
 
 
 def perspective(lens_mm: float, sensor_mm: float, near: float, far: float) -> np.ndarray:
-    """Return the ``(4, 4)`` OpenGL projection of a square perspective camera (lengths in metres)."""
+    """Return the ``(4, 4)`` OpenGL projection of a square camera; ``near``, ``far`` in metres."""
     focal = 1.0 / math.tan(math.atan(0.5 * sensor_mm / lens_mm))
     return np.array(
         [

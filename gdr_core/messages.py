@@ -35,9 +35,7 @@ class RunStatus(enum.StrEnum):
     FAILED = "FAILED"
 
 
-ACTIVE = frozenset(
-    {RunStatus.STARTING, RunStatus.RUNNING, RunStatus.PAUSED, RunStatus.STOPPING}
-)
+ACTIVE = frozenset({RunStatus.STARTING, RunStatus.RUNNING, RunStatus.PAUSED, RunStatus.STOPPING})
 """The states in which a trainer is at work."""
 
 

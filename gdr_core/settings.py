@@ -181,7 +181,7 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
         if targets.hidden and targets.count < 2:
             raise BadSettings(f"There are {targets.count} hidden targets; at least 2 are needed.")
         if len(targets.background) != 3 or not all(0 <= c <= 1 for c in targets.background):
-            raise BadSettings("The background must be three numbers from 0 to 1 (red, green, blue).")
+            raise BadSettings("The background must be red, green and blue, each from 0 to 1.")
 
     def _check_training(self) -> None:
         training = self.training
@@ -246,7 +246,9 @@ def from_dict(data: dict, where: str = "the settings") -> RunSettings:
     """Build settings from plain data (TOML, JSON, a message), refusing what is unknown."""
     unknown = _unknown_keys(data, to_dict(RunSettings()))
     if unknown:
-        raise BadSettings(f"{where} has an unknown setting {unknown!r}; remove it or mend its name.")
+        raise BadSettings(
+            f"{where} has an unknown setting {unknown!r}; remove it or mend its name."
+        )
     try:
         return msgspec.convert(data, RunSettings)
     except msgspec.ValidationError as error:

@@ -7,6 +7,7 @@ with Deep Convolutional Generative Adversarial Networks*, arXiv 1511.06434.
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import torch
@@ -36,7 +37,7 @@ class Discriminator(nn.Module):
             raise ValueError(f"The discriminator needs a power of two from 32, not {size}.")
         channels = [3, *(width * min(2**stage, 8) for stage in range(stages))]
         layers: list[nn.Module] = []
-        for before, after in zip(channels, channels[1:], strict=False):
+        for before, after in itertools.pairwise(channels):
             layers += [
                 nn.Conv2d(before, after, 4, stride=2, padding=1, bias=False),
                 nn.BatchNorm2d(after),

@@ -210,9 +210,7 @@ def _to_rgb(pixels: np.ndarray, background: np.ndarray) -> np.ndarray:
         values = pixels.astype(np.float32) / 255.0
     elif pixels.dtype == np.uint16:
         values = pixels.astype(np.float32) / 65535.0
-    elif pixels.dtype.kind == "f":
-        values = pixels.astype(np.float32)
-    elif pixels.dtype == np.bool_:
+    elif pixels.dtype.kind == "f" or pixels.dtype == np.bool_:
         values = pixels.astype(np.float32)
     else:
         raise ValueError(f"pixels of type {pixels.dtype} are not supported")

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+import re
+
+import msgspec
+import numpy as np
+import pytest
+import tomli_w
+
+from gdr_core import messages, settings
+from gdr_core.camera import Camera
+from gdr_core.errors import BadSettings
+from gdr_core.families import Distribution
+from gdr_core.settings import RenderSettings, RunSettings, Start, TargetSettings, TrainingSettings
+
+HIDDEN = TargetSettings(hidden={"m1": Distribution(mean=2.25, std=0.1)})
+
+
+def test_settings_survive_toml(tmp_path):
+    original = RunSettings(
+        seed=7,
+        targets=HIDDEN,
+        training=TrainingSettings(options={"gap": 0.5}, size=128),
+        rendering=RenderSettings(renderer="solid", camera=Camera.reference()),
+        parameters={"n1_1": Start(value=2.0), "m1": Start(distribution=Distribution())},
+    )
+    path = tmp_path / "config.toml"
+    path.write_text(tomli_w.dumps(settings.to_dict(original)))
+    assert settings.from_toml(path) == original
+
+
+def test_defaults_are_the_reference_method():
+    default = RunSettings(targets=HIDDEN)
+    default.check()
+    assert default.optimised == ("m1", "m2")
+    assert default.start_of("m1").distribution == Distribution(mean=1.2, std=0.4)
+    assert default.start_of("m2").distribution == Distribution(mean=3.0, std=0.4)
+    assert default.start_of("n1_1").value == 3.0
+    assert (default.training.batch, default.training.size) == (64, 64)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"targets": TargetSettings()}, "Choose what to match"),
+        ({"targets": TargetSettings(folder="x", hidden=HIDDEN.hidden)}, "one of the two"),
+        ({"parameters": {"m1": Start(value=1.0)}}, "at least one to optimise"),
+        ({"parameters": {"q": Start(value=1.0)}}, "no parameter named 'q'"),
+        (
+            {"parameters": {"m1": Start(distribution=Distribution(std=0.0))}},
+            "spread of m1 is 0.0; give a number above zero",
+        ),
+        (
+            {
+                "parameters": {
+                    "m1": Start(distribution=Distribution(family="bounded", low=2, high=1))
+                }
+            },
+            "bounds of m1 are 2.* and 1.*lower",
+        ),
+        ({"training": TrainingSettings(batch=1)}, "at least 2 images"),
+        ({"training": TrainingSettings(size=100)}, "32, 64, 128, 256"),
+        ({"training": TrainingSettings(steps=0)}, "at least 1"),
+        ({"training": TrainingSettings(max_renders=10)}, "below one batch"),
+        ({"rendering": RenderSettings(grid=(4, 50))}, "8 to 1000"),
+        ({"rendering": RenderSettings(samples=3)}, "3 samples are not offered"),
+        ({"rendering": RenderSettings(workers=-1)}, "number of workers"),
+        ({"seed": -1}, "seed is -1"),
+        ({"schema": 9}, "schema 9"),
+    ],
+)
+def test_bad_settings_get_a_sentence(change, sentence):
+    bad = msgspec.structs.replace(RunSettings(targets=HIDDEN), **change)
+    with pytest.raises(BadSettings, match=sentence):
+        bad.check()
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("seed = [", "cannot be read as TOML"),
+        ("sed = 1", "unknown setting 'sed'"),
+        ("[training]\nbatch_size = 3", "unknown setting 'training.batch_size'"),
+        ('seed = "many"', "cannot be used"),
+    ],
+)
+def test_bad_files_get_a_sentence(tmp_path, text, sentence):
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+    with pytest.raises(BadSettings, match=re.escape(sentence)):
+        settings.from_toml(path)
+    with pytest.raises(BadSettings, match="There is no file"):
+        settings.from_toml(tmp_path / "none.toml")
+
+
+def test_messages_come_back_as_they_went():
+    request = messages.RenderRequest(
+        id=3,
+        parameters=np.arange(24, dtype=np.float32).reshape(2, 12),
+        size=64,
+        renderer="fast",
+        grid=(50, 50),
+        camera=Camera.reference(),
+    )
+    back = messages.unpack({"btid": 0, "btmid": 9, **messages.pack(request)})
+    assert type(back) is messages.RenderRequest
+    assert (back.id, back.camera, back.grid) == (3, Camera.reference(), (50, 50))
+    np.testing.assert_array_equal(back.parameters, request.parameters)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"kind": "nonsense"},
+        {"kind": "samples", "step": 1, "parameters": [1, 2]},
+        {"kind": "samples", "step": "one", "parameters": np.zeros(3)},
+        {"kind": "status", "status": "ASLEEP", "text": ""},
+    ],
+)
+def test_what_is_no_message_is_refused(data):
+    with pytest.raises(msgspec.ValidationError):
+        messages.unpack(data)

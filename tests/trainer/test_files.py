@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+import math
+
+import pytest
+import torch
+
+from gdr_core.errors import BadSettings, GdrError
+from trainer import checkpoint, history
+from trainer.history import History, Row
+from trainer.run_folder import RunFolder
+
+
+def test_checkpoints_bring_everything_back(tmp_path):
+    shared = torch.arange(6.0)
+    state = {
+        "step": 3,
+        "none": None,
+        "flag": True,
+        "text": "a",
+        "nan": math.inf,
+        "empty": {},
+        "nested": {"list": [1, shared, {"x": shared}], 0: torch.zeros(0)},
+        "bytes": torch.arange(5, dtype=torch.uint8),
+        "scalar": torch.tensor(2.5),
+        "transposed": torch.arange(6.0).reshape(2, 3).T,
+    }
+    checkpoint.save(tmp_path / "c", state)
+    back = checkpoint.load(tmp_path / "c")
+    assert list(back) == list(state)
+    for name in ("step", "none", "flag", "text", "nan", "empty"):
+        assert back[name] == state[name]
+    assert torch.equal(back["nested"]["list"][2]["x"], shared)
+    assert back["nested"][0].shape == (0,)
+    assert back["bytes"].dtype == torch.uint8
+    assert torch.equal(back["transposed"], state["transposed"])
+    assert back["scalar"].shape == ()
+
+
+def test_a_damaged_checkpoint_gets_a_sentence(tmp_path):
+    path = tmp_path / "c"
+    with pytest.raises(GdrError, match="There is no checkpoint"):
+        checkpoint.load(path)
+    checkpoint.save(path, {"x": torch.zeros(1000)})
+    whole = path.read_bytes()
+    for damaged in (b"", b"x" * 100, whole[: len(whole) // 2]):
+        path.write_bytes(damaged)
+        with pytest.raises(GdrError, match="not a readable checkpoint"):
+            checkpoint.load(path)
+
+
+def row(step):
+    return Row(step, step * 64, step * 0.5, math.nan, 0.25, (1.25, 3.0), (0.4, 0.1 + step))
+
+
+def test_history_keeps_what_a_resumed_run_has_and_drops_the_rest(tmp_path):
+    path = tmp_path / "history.csv"
+    first = History(path, ("m1", "m2"))
+    for step in range(5):
+        first.append(row(step))
+    first.close()
+    with path.open("a") as file:
+        file.write("5,320,2.5,0.1")  # Killed while it wrote.
+    assert [r.step for r in history.read(path, ("m1", "m2"))] == [0, 1, 2, 3, 4]
+    second = History(path, ("m1", "m2"), keep_through=2)
+    second.append(row(3))
+    second.close()
+    rows = history.read(path, ("m1", "m2"))
+    assert [r.step for r in rows] == [0, 1, 2, 3]
+    assert rows[2].std == (0.4, 2.1)
+    assert math.isnan(rows[2].d_real)
+    header = path.read_text().splitlines()[0]
+    assert header == "step,renders,seconds,d_real,d_sim,m1_mean,m1_std,m2_mean,m2_std"
+
+
+def test_a_folder_is_used_for_one_run(tmp_path):
+    with pytest.raises(BadSettings, match="no run in"):
+        RunFolder(tmp_path, resume=True)
+    (tmp_path / "config.toml").write_text("")
+    with pytest.raises(BadSettings, match=r"holds a run already.*--resume"):
+        RunFolder(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadSettings, match="cannot be written"):
+        RunFolder(tmp_path / "file" / "run")

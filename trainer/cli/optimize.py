@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``gdr optimize``: find the distribution that produced the targets."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+from pathlib import Path
+
+import msgspec
+
+from gdr_core import settings as settings_module
+from gdr_core.errors import BadSettings
+from gdr_core.settings import RENDERERS, SIZES, RunSettings, Start
+
+from . import values
+
+HELP = "find the distribution over the scene's parameters that produced the target images"
+EXIT_INTERRUPTED = 130
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    what = parser.add_argument_group("what to match (one of the two)")
+    what.add_argument("--targets", metavar="DIR", help="a folder of target images")
+    what.add_argument(
+        "--hidden",
+        metavar="NAME=MEAN:STD",
+        action="append",
+        help="render targets from this distribution first, then forget it (repeat)",
+    )
+    what.add_argument("--hidden-count", metavar="N", type=int, help="hidden targets (64)")
+    model = parser.add_argument_group("the distribution (means and spreads as in result.json)")
+    model.add_argument(
+        "--start",
+        metavar="NAME=MEAN:STD",
+        action="append",
+        help="optimise this parameter from here (repeat; m1=1.2:0.4 and m2=3.0:0.4)",
+    )
+    model.add_argument(
+        "--fix", metavar="NAME=VALUE", action="append", help="keep this parameter here (repeat)"
+    )
+    model.add_argument(
+        "--family",
+        metavar="NAME=FAMILY",
+        action="append",
+        help="lognormal (default), normal, or bounded:LOW:HIGH (repeat)",
+    )
+    how = parser.add_argument_group("how")
+    how.add_argument("--estimator", metavar="NAME", help="adversarial")
+    how.add_argument("--batch", metavar="N", type=int, help="renders a step (64)")
+    how.add_argument("--steps", metavar="N", type=int, help="steps (80)")
+    how.add_argument("--max-renders", metavar="N", type=int, help="end after so many renders")
+    how.add_argument(
+        "--size", metavar="PX", type=int, help=f"image size, {', '.join(map(str, SIZES))} (64)"
+    )
+    how.add_argument("--renderer", metavar="NAME", help=f"{' or '.join(RENDERERS)} (fast)")
+    how.add_argument("--workers", metavar="N", type=int, help="render workers (0: chosen)")
+    how.add_argument("--seed", metavar="N", type=int, help="(0)")
+    how.add_argument("--device", metavar="NAME", help="auto, cpu, cuda, mps (auto)")
+    files = parser.add_argument_group("files")
+    files.add_argument("--config", metavar="FILE", help="settings of an earlier run's config.toml")
+    files.add_argument("--resume", metavar="RUN", help="go on with the run in this folder")
+    files.add_argument("--out", metavar="DIR", help="the run folder to make")
+    parser.add_argument("--quiet", action="store_true", help="say nothing unless it fails")
+    parser.add_argument("--verbose", action="store_true", help="show the estimator's own lines")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run to the end; Ctrl-C saves what was reached."""
+    settings, folder = _settings(args)
+    settings.check()
+    from ..controls import Controls
+    from ..run import Run
+    from .progress import Progress
+
+    controls = Controls()
+
+    def interrupt(signum, frame):
+        if controls.stopping:
+            raise KeyboardInterrupt
+        controls.stopping = True
+        print("\nSaving what was reached (press Ctrl-C again to give up) ...", file=sys.stderr)
+
+    logging.getLogger().setLevel(logging.INFO)
+    handlers = {s: signal.signal(s, interrupt) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with Progress(quiet=args.quiet, verbose=args.verbose) as progress:
+            job = Run(settings, folder, progress.observe, controls, resume=bool(args.resume))
+            outcome = job.execute()
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    if not args.quiet:
+        progress.conclude(outcome, folder)
+    return 0 if outcome.status == "done" else EXIT_INTERRUPTED
+
+
+_NOT_WITH_RESUME = (
+    *("targets", "hidden", "hidden_count", "start", "fix", "family", "estimator"),
+    *("batch", "size", "renderer", "seed", "config", "out"),
+)
+
+
+def _settings(args: argparse.Namespace) -> tuple[RunSettings, Path]:
+    """Return the run's settings and folder."""
+    if args.resume:
+        for name in _NOT_WITH_RESUME:
+            if getattr(args, name) is not None:
+                raise BadSettings(
+                    f"--{name.replace('_', '-')} cannot be changed when a run is resumed; "
+                    f"only --steps, --max-renders, --workers and --device can."
+                )
+        base = settings_module.from_toml(Path(args.resume) / "config.toml")
+        return _with_how(base, args), Path(args.resume)
+    if not args.out:
+        raise BadSettings("Name the run folder to make: --out DIR.")
+    base = settings_module.from_toml(Path(args.config)) if args.config else RunSettings()
+    return _with_targets(_with_parameters(_with_how(base, args), args), args), Path(args.out)
+
+
+def _with_how(base: RunSettings, args: argparse.Namespace) -> RunSettings:
+    training = _replaced(
+        base.training,
+        estimator=args.estimator,
+        batch=args.batch,
+        steps=args.steps,
+        max_renders=args.max_renders,
+        size=args.size,
+        device=args.device,
+    )
+    rendering = _replaced(base.rendering, renderer=args.renderer, workers=args.workers)
+    return _replaced(base, training=training, rendering=rendering, seed=args.seed)
+
+
+def _with_parameters(base: RunSettings, args: argparse.Namespace) -> RunSettings:
+    """Apply ``--start``, ``--fix`` and ``--family``.
+
+    Without a config file, ``--start`` names all that is optimised.
+    """
+    families = dict(values.family(text) for text in args.family or ())
+    starts = dict(base.parameters)
+    if args.start and not args.config:
+        starts = {name: Start(value=base.start_of(name).value) for name in starts}
+    for name, family in families.items():
+        old = starts[name].distribution if name in starts else None
+        if old is not None:
+            merged = msgspec.structs.replace(
+                old, family=family.family, low=family.low, high=family.high
+            )
+            starts[name] = Start(distribution=merged)
+    for text in args.start or ():
+        name, distribution = values.distribution(text, families)
+        starts[name] = Start(distribution=distribution)
+    for text in args.fix or ():
+        name, rest = values.split_name(text)
+        starts[name] = Start(value=values.number(rest, text))
+    return msgspec.structs.replace(base, parameters=starts)
+
+
+def _with_targets(base: RunSettings, args: argparse.Namespace) -> RunSettings:
+    families = dict(values.family(text) for text in args.family or ())
+    folder, hidden = base.targets.folder, base.targets.hidden
+    if args.targets and args.hidden:
+        raise BadSettings("Choose one of --targets and --hidden, not both.")
+    if args.targets:
+        folder, hidden = str(Path(args.targets).expanduser().absolute()), {}
+    if args.hidden:
+        folder, hidden = "", dict(values.distribution(text, families) for text in args.hidden)
+    targets = _replaced(base.targets, folder=folder, hidden=hidden, count=args.hidden_count)
+    if not folder and not hidden:
+        raise BadSettings("Say what to match: --targets DIR, or --hidden NAME=MEAN:STD.")
+    return msgspec.structs.replace(base, targets=targets)
+
+
+def _replaced(struct, **changes):
+    """Return the struct with the changes that are not None."""
+    return msgspec.structs.replace(struct, **{k: v for k, v in changes.items() if v is not None})

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A run on the terminal: a progress bar where there is one, lines where there is none."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from gdr_core import messages
+from gdr_core.families import Distribution
+
+from ..run import Outcome
+
+LINE_EVERY = 10
+
+
+class Progress:
+    """Shows the messages of a run; a context manager that owns the terminal meanwhile."""
+
+    def __init__(self, quiet: bool, verbose: bool):
+        self._console = Console(stderr=True, quiet=quiet)
+        self._bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.completed}/{task.total} steps"),
+            TextColumn("{task.fields[state]}"),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=quiet or not self._console.is_terminal,
+        )
+        self._task = self._bar.add_task("Starting", total=None, state="")
+        level = logging.INFO if verbose else logging.WARNING
+        self._handler = RichHandler(level, console=self._console, show_path=False)
+
+    def __enter__(self) -> Progress:
+        logging.getLogger().addHandler(self._handler)
+        self._bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.stop()
+        logging.getLogger().removeHandler(self._handler)
+
+    def observe(self, message: messages.Message) -> None:
+        """Take one message of the run."""
+        if isinstance(message, messages.Status):
+            self._bar.update(self._task, description=message.text)
+            if not self._console.is_terminal:
+                self._console.print(message.text)
+        elif isinstance(message, messages.Progress):
+            state = _state(message)
+            self._bar.update(self._task, completed=message.step, total=message.steps, state=state)
+            last = message.step == message.steps
+            if not self._console.is_terminal and (message.step % LINE_EVERY == 0 or last):
+                left = f", {message.eta_seconds:.0f} s left" if message.eta_seconds > 0 else ""
+                self._console.print(
+                    f"step {message.step}/{message.steps}, {state}{left}", soft_wrap=True
+                )
+
+    def conclude(self, outcome: Outcome, folder: Path) -> None:
+        """Print the result and where its files are."""
+        self._console.print(f"{outcome.text}.")
+        for name, distribution in outcome.parameters.items():
+            self._console.print(f"  {name:5} {describe(distribution)}", highlight=False)
+        self._console.print(f"Run folder: {folder}", soft_wrap=True, highlight=False)
+        self._console.print(
+            "  images/real.png and images/sim_samples_*.png: targets and renders\n"
+            "  plots/parameters.png: how the distribution moved",
+            highlight=False,
+        )
+
+
+def describe(distribution: Distribution) -> str:
+    """Return one distribution in internal and in readable units."""
+    low, middle, high = distribution.readable()
+    return (
+        f"{distribution.family} {distribution.mean:.3f}:{distribution.std:.3f}, "
+        f"that is {middle:.3g} ({low:.3g} to {high:.3g})"
+    )
+
+
+def _state(message: messages.Progress) -> str:
+    means = " ".join(
+        f"{name} {message.mean[name]:.2f}±{message.std[name]:.2f}" for name in message.mean
+    )
+    return f"{message.renders} renders  {means}"

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``gdr render``: images of given parameters, or drawn from a distribution."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from gdr_core import parameters
+from gdr_core import settings as settings_module
+from gdr_core.errors import BadSettings, GdrError
+from gdr_core.families import Distribution
+from gdr_core.settings import RENDERERS, RunSettings
+
+from . import values
+
+HELP = "render images of given parameters, or of samples from a distribution"
+CHUNK = 256
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--params", metavar="NAME=VALUE,...", help="one shape; the rest by default")
+    what.add_argument(
+        "--distribution",
+        metavar="NAME=MEAN:STD",
+        action="append",
+        help="sample these parameters (repeat; means and spreads as in result.json)",
+    )
+    what.add_argument("--run", metavar="DIR", help="sample the result of the run in this folder")
+    parser.add_argument(
+        "--family", metavar="NAME=FAMILY", action="append", help="lognormal, normal, bounded:L:H"
+    )
+    parser.add_argument("--fix", metavar="NAME=VALUE", action="append", help="for the other ones")
+    parser.add_argument("--count", metavar="N", type=int, default=1, help="images (1)")
+    parser.add_argument("--seed", metavar="N", type=int, default=0, help="(0)")
+    parser.add_argument("--size", metavar="PX", type=int, help="image size (64)")
+    parser.add_argument("--renderer", metavar="NAME", choices=RENDERERS, help="fast or solid")
+    parser.add_argument("--out", metavar="DIR", required=True, help="folder for the images")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Render and write ``image_00000.png`` and on, and ``parameters.csv``."""
+    if args.count < 1:
+        raise BadSettings(f"--count is {args.count}; give at least 1.")
+    settings, model = _settings_and_distribution(args)
+    batch = _sample(args, model)
+    from ..images import save_png
+    from ..render_pool import open_pool
+
+    out = Path(args.out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        table = (out / "parameters.csv").open("w", newline="", encoding="utf-8")
+    except OSError as error:
+        raise BadSettings(f"The folder {out} cannot be written ({error.strerror}).") from error
+    with table, open_pool(settings, lambda: None) as pool:
+        writer = csv.writer(table)
+        writer.writerow(["file", *parameters.NAMES])
+        for first in range(0, len(batch), CHUNK):
+            part = batch[first : first + CHUNK]
+            for offset, image in enumerate(pool.render(part)):
+                name = f"image_{first + offset:05d}.png"
+                save_png(out / name, image)
+                writer.writerow([name, *map(repr, part[offset].tolist())])
+    print(f"{len(batch)} images and parameters.csv in {out}")
+    return 0
+
+
+def _settings_and_distribution(
+    args: argparse.Namespace,
+) -> tuple[RunSettings, tuple[dict[str, Distribution], np.ndarray]]:
+    """Return settings to render with, and what to sample over which fixed values."""
+    settings = RunSettings()
+    fixed = dict(_fixed(text) for text in args.fix or ())
+    if args.run:
+        settings = settings_module.from_toml(Path(args.run) / "config.toml")
+        sampled = _read_result(Path(args.run) / "result.json")
+        fixed = {n: settings.start_of(n).value for n in parameters.NAMES} | fixed
+    elif args.distribution:
+        families = dict(values.family(text) for text in args.family or ())
+        sampled = dict(values.distribution(text, families) for text in args.distribution)
+    else:
+        sampled = {}
+        fixed |= dict(_fixed(text) for text in args.params.split(","))
+    if args.size:
+        training = msgspec.structs.replace(settings.training, size=args.size)
+        settings = msgspec.structs.replace(settings, training=training)
+    if args.renderer:
+        rendering = msgspec.structs.replace(settings.rendering, renderer=args.renderer)
+        settings = msgspec.structs.replace(settings, rendering=rendering)
+    if not 8 <= settings.training.size <= 2048:
+        raise BadSettings(f"The size is {settings.training.size}; give 8 to 2048 pixels.")
+    return settings, (sampled, parameters.from_values(fixed))
+
+
+def _fixed(text: str) -> tuple[str, float]:
+    name, rest = values.split_name(text)
+    return name, values.number(rest, text)
+
+
+def _read_result(path: Path) -> dict[str, Distribution]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))["parameters"]
+        return msgspec.convert(found, dict[str, Distribution])
+    except FileNotFoundError:
+        raise GdrError(f"There is no {path}; the run has no result yet.") from None
+    except (OSError, ValueError, KeyError, msgspec.ValidationError) as error:
+        raise GdrError(f"{path} is not a readable result: {error}.") from error
+
+
+def _sample(
+    args: argparse.Namespace, model: tuple[dict[str, Distribution], np.ndarray]
+) -> np.ndarray:
+    """Return ``(count, 12)`` float32."""
+    sampled, fixed = model
+    if not sampled:
+        return np.repeat(fixed[None], args.count, axis=0)
+    import torch
+
+    from ..probability_model import ProbabilityModel
+
+    drawn = ProbabilityModel(sampled, fixed)
+    z = drawn.sample(args.count, torch.Generator().manual_seed(args.seed))
+    return drawn.to_parameters(z)

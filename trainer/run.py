@@ -1,0 +1,323 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One run, from settings to a run folder: the same for the panel and the command line."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import statistics
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from gdr_core.errors import GdrError
+from gdr_core.families import Distribution
+from gdr_core.messages import Finished, Message, Progress, RunStatus, Samples, Status, Targets
+from gdr_core.settings import RunSettings
+
+from . import checkpoint, device, estimators, images, targets
+from .controls import Controls, Stopped
+from .estimators import Estimator, StepReport
+from .history import History, Row
+from .probability_model import ProbabilityModel
+from .render_pool import RenderPool, open_pool
+from .run_folder import SHEET_EVERY, RunFolder
+from .targets import TargetSet, Truth
+
+log = logging.getLogger(__name__)
+
+PREVIEW_SAMPLES = 256
+"""At most so many samples of a step are shown to the observer."""
+PAUSE_POLL_S = 0.05
+
+
+@dataclass
+class _Totals:
+    step: int = 0
+    renders: int = 0
+    seconds: dict[str, float] = field(
+        default_factory=lambda: {"total": 0.0, "render": 0.0, "train": 0.0}
+    )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: ``done``, ``stopped`` or ``failed``, and the distribution it reached."""
+
+    status: str
+    text: str
+    parameters: dict[str, Distribution]
+
+
+class Run:
+    """A run in progress.
+
+    Parameters
+    ----------
+    settings
+        Checked by :meth:`execute`.
+    folder
+        The run folder.
+    observe
+        Called with each message a person may want to see, in the run's thread.
+    controls
+        Orders of the person.
+    resume
+        Go on from the folder's checkpoint.
+    """
+
+    def __init__(
+        self,
+        settings: RunSettings,
+        folder: Path,
+        observe: Callable[[Message], None],
+        controls: Controls,
+        resume: bool = False,
+    ):
+        self.settings = settings
+        self.path = Path(folder)
+        self.observe = observe
+        self.controls = controls
+        self.resume = resume
+        self._totals = _Totals()
+        self._truth: dict[str, Truth] = {}
+        self._estimator: Estimator | None = None
+        self._history: History | None = None
+        self._step_seconds: deque[float] = deque(maxlen=20)
+
+    def execute(self) -> Outcome:
+        """Run to the end, a stop or a failure; everything that was reached is on disk.
+
+        Raises
+        ------
+        GdrError
+            What a person can mend, settings included. ``Finished`` was observed before.
+        """
+        outcome = None
+        try:
+            self.settings.check()
+            estimators.check(self.settings.training)
+            self._device = device.choose(self.settings.training.device)
+            self._folder = RunFolder(self.path, self.resume)
+            with closing(self._folder):
+                try:
+                    outcome = self._execute()
+                except GdrError as error:
+                    log.error("%s", error)
+                    self._finish("failed", str(error))
+                    raise
+                except Exception:
+                    log.exception("The run failed unexpectedly")
+                    self._finish("failed", "The run failed unexpectedly")
+                    raise
+        except GdrError as error:
+            self._tell_finished(RunStatus.FAILED, str(error))
+            raise
+        except Exception as error:
+            text = (
+                f"The trainer failed unexpectedly ({type(error).__name__}: {error}); "
+                f"its log has the details."
+            )
+            self._tell_finished(RunStatus.FAILED, text)
+            raise
+        status = RunStatus.DONE if outcome.status == "done" else RunStatus.IDLE
+        self._tell_finished(status, outcome.text)
+        return outcome
+
+    def _execute(self) -> Outcome:
+        log.info("Run in %s, estimator %s", self.path, self.settings.training.estimator)
+        self._folder.save_config(self.settings)
+        try:
+            self._tell(RunStatus.STARTING, "Starting Blender to render")
+            with open_pool(self.settings, self.controls.check) as pool:
+                self._prepare(pool)
+                self._tell(RunStatus.RUNNING, f"Optimizing on {device.describe(self._device)}")
+                while self._totals.step < self._planned_steps():
+                    self._wait_while_paused()
+                    if self._step(pool).converged:
+                        break
+            return self._finish("done", self._summary("Done"))
+        except Stopped:
+            self._tell(RunStatus.STOPPING, "Saving what was reached")
+            return self._finish("stopped", self._summary("Stopped"))
+
+    def _prepare(self, pool: RenderPool) -> None:
+        """Get targets and estimator ready, as new or as the checkpoint left them."""
+        settings = self.settings
+        target_seed, estimator_seed = (
+            int(s.generate_state(1, np.uint64)[0] >> np.uint64(1))
+            for s in np.random.SeedSequence(settings.seed).spawn(2)
+        )
+        found = self._find_targets(pool, torch.Generator().manual_seed(target_seed))
+        self._truth = found.truth
+        digest = hashlib.sha256(found.images.tobytes()).hexdigest()
+        self._folder.save_sheet("real", found.images)
+        text = " ".join(found.notes)
+        sheet = images.contact_sheet(found.images)
+        self.observe(Targets(sheet=sheet, count=len(found.images), text=text))
+        for note in found.notes:
+            log.warning("%s", note)
+        self._estimator = estimators.make(
+            settings.training,
+            ProbabilityModel.from_settings(settings),
+            found.images,
+            self._device,
+            torch.Generator().manual_seed(estimator_seed),
+        )
+        self._digest = digest
+        keep = None
+        if self.resume:
+            self._load_checkpoint()
+            keep = self._totals.step
+        self._history = History(self._folder.history, self._estimator.model.names, keep)
+        if not self._history.rows:
+            self._record(StepReport())
+
+    def _find_targets(self, pool: RenderPool, generator: torch.Generator) -> TargetSet:
+        chosen, size = self.settings.targets, self.settings.training.size
+        if chosen.folder:
+            return targets.from_folder(chosen.folder, size, chosen.background)
+        self._tell(RunStatus.STARTING, f"Rendering {chosen.count} hidden targets")
+        return targets.from_hidden(self.settings, pool.render, generator)
+
+    def _step(self, pool: RenderPool) -> StepReport:
+        began = time.perf_counter()
+        z = self._estimator.propose()
+        parameters = self._estimator.model.to_parameters(z)
+        renders = pool.render(parameters)
+        rendered = time.perf_counter()
+        step = self._totals.step + 1
+        if step == 1:
+            self._folder.save_sheet("sim_samples_000", renders)
+        report = self._estimator.update(z, renders)
+        ended = time.perf_counter()
+        totals = self._totals
+        totals.step = step
+        totals.renders += len(z)
+        totals.seconds["render"] += rendered - began
+        totals.seconds["train"] += ended - rendered
+        totals.seconds["total"] += ended - began
+        self._step_seconds.append(ended - began)
+        if step % SHEET_EVERY == 0:
+            self._folder.save_sheet(f"sim_samples_{step:03d}", renders)
+        self._save_checkpoint()
+        self._record(report)
+        self.observe(Samples(step=step, parameters=parameters[:PREVIEW_SAMPLES]))
+        return report
+
+    def _planned_steps(self) -> int:
+        training = self.settings.training
+        if training.max_renders:
+            return min(training.steps, training.max_renders // training.batch)
+        return training.steps
+
+    def _wait_while_paused(self) -> None:
+        self.controls.check()
+        if not self.controls.paused:
+            return
+        self._tell(RunStatus.PAUSED, "Paused")
+        while self.controls.paused:
+            time.sleep(PAUSE_POLL_S)
+            self.controls.check()
+        self._tell(RunStatus.RUNNING, "Optimizing")
+
+    def _record(self, report: StepReport) -> None:
+        """Put the step into the history and tell the observer."""
+        totals, model = self._totals, self._estimator.model
+        mean, std = tuple(model.mean.tolist()), tuple(model.std.tolist())
+        row = Row(
+            totals.step,
+            totals.renders,
+            totals.seconds["total"],
+            report.d_real,
+            report.d_sim,
+            mean,
+            std,
+        )
+        self._history.append(row)
+        self._folder.save_events(row, model.names)
+        left = self._planned_steps() - totals.step
+        pace = statistics.median(self._step_seconds) if self._step_seconds else -1.0
+        self.observe(
+            Progress(
+                step=totals.step,
+                steps=self._planned_steps(),
+                renders=totals.renders,
+                seconds=totals.seconds["total"],
+                eta_seconds=pace * left if self._step_seconds else -1.0,
+                d_real=report.d_real,
+                d_sim=report.d_sim,
+                mean=dict(zip(model.names, mean, strict=True)),
+                std=dict(zip(model.names, std, strict=True)),
+            )
+        )
+
+    def _save_checkpoint(self) -> None:
+        totals = self._totals
+        checkpoint.save(
+            self._folder.checkpoint,
+            {
+                "step": totals.step,
+                "renders": totals.renders,
+                "seconds": totals.seconds,
+                "estimator_name": self.settings.training.estimator,
+                "targets": self._digest,
+                "estimator": self._estimator.state_dict(),
+            },
+        )
+
+    def _load_checkpoint(self) -> None:
+        state = checkpoint.load(self._folder.checkpoint)
+        if state["estimator_name"] != self.settings.training.estimator:
+            raise GdrError(
+                f"The run in {self.path} used the estimator {state['estimator_name']}; "
+                f"it can only go on with that one."
+            )
+        if state["targets"] != self._digest:
+            raise GdrError(
+                f"The targets of the run in {self.path} have changed since it began; "
+                f"put the same images back, or start a new run."
+            )
+        self._totals = _Totals(state["step"], state["renders"], dict(state["seconds"]))
+        self._estimator.load_state_dict(state["estimator"])
+        log.info("Going on after step %d", self._totals.step)
+
+    def _finish(self, status: str, text: str) -> Outcome:
+        """Write what the run reached; a run that ended before it began has no result."""
+        reached = self._estimator.model.current() if self._history else {}
+        if self._history:
+            totals = self._totals
+            self._folder.save_result(
+                status=status,
+                settings=self.settings,
+                steps=totals.step,
+                renders=totals.renders,
+                seconds=totals.seconds,
+                parameters=reached,
+                truth=self._truth,
+            )
+            self._history.close()
+            self._folder.save_plot(self._history, self._truth)
+        log.info("%s", text)
+        return Outcome(status, text, reached)
+
+    def _summary(self, word: str) -> str:
+        totals = self._totals
+        return f"{word} after {totals.step} steps and {totals.renders} renders"
+
+    def _tell(self, status: RunStatus, text: str) -> None:
+        log.info("%s", text)
+        self.observe(Status(status=status, text=text))
+
+    def _tell_finished(self, status: RunStatus, text: str) -> None:
+        truth = {
+            name: (known.distribution.mean, known.distribution.std)
+            for name, known in self._truth.items()
+        }
+        self.observe(Finished(status=status, text=text, folder=str(self.path), truth=truth))

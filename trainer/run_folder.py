@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The run folder: where each file of a run is, and how it is written.
+
+=============================  =====================================================
+``config.toml``                everything needed to repeat the run
+``history.csv``                one line a step (:mod:`trainer.history`)
+``result.json``                the distribution that was reached
+``checkpoint.safetensors``     the state after the last step, for ``--resume``
+``images/real.png``            contact sheet of the targets
+``images/sim_samples_*.png``   contact sheets of renders, every ten steps
+``plots/parameters.png``       means and spreads against steps
+``tensorboard/``               the same numbers as TensorBoard events
+``trainer.log``                what happened
+=============================  =====================================================
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tomli_w
+
+from gdr_core import settings as settings_module
+from gdr_core.errors import BadSettings
+from gdr_core.families import Distribution
+from gdr_core.settings import RunSettings
+
+from . import images, plots
+from .history import History, Row
+from .targets import Truth
+
+RESULT_SCHEMA = 1
+SHEET_EVERY = 10
+
+
+class RunFolder:
+    """Writes one run's files.
+
+    Parameters
+    ----------
+    path
+        The folder; made if it is not there.
+    resume
+        Whether it holds a run to go on with.
+
+    Raises
+    ------
+    BadSettings
+        A new run into a folder that holds one, resuming where there is none, or a folder that
+        cannot be written.
+    """
+
+    def __init__(self, path: Path, resume: bool = False):
+        self.path = Path(path)
+        if resume and not self.config.is_file():
+            raise BadSettings(f"There is no run in {path} to go on with (no config.toml in it).")
+        if not resume and self.config.is_file():
+            raise BadSettings(
+                f"{path} holds a run already; choose another folder, or go on with --resume {path}."
+            )
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            handler = logging.FileHandler(self.path / "trainer.log", encoding="utf-8")
+        except OSError as error:
+            raise BadSettings(f"The folder {path} cannot be written ({error.strerror}).") from error
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        self._handler = handler
+        logging.getLogger().addHandler(handler)
+        self._events: Any = None
+
+    config = property(lambda self: self.path / "config.toml")
+    history = property(lambda self: self.path / "history.csv")
+    checkpoint = property(lambda self: self.path / "checkpoint.safetensors")
+    result = property(lambda self: self.path / "result.json")
+
+    def close(self) -> None:
+        """Finish the log and the TensorBoard events."""
+        if self._events is not None:
+            self._events.close()
+        logging.getLogger().removeHandler(self._handler)
+        self._handler.close()
+
+    def save_config(self, settings: RunSettings) -> None:
+        """Write ``config.toml``."""
+        _replace(self.config, tomli_w.dumps(settings_module.to_dict(settings)))
+
+    def save_sheet(self, name: str, batch: np.ndarray) -> None:
+        """Write ``images/<name>.png``, a contact sheet of ``(N, S, S, 3)`` uint8 images."""
+        images.save_png(self.path / "images" / f"{name}.png", images.contact_sheet(batch))
+
+    def save_plot(self, history: History, truth: dict[str, Truth]) -> None:
+        """Write ``plots/parameters.png``."""
+        plots.save_parameters(
+            self.path / "plots" / "parameters.png", history.rows, history.names, truth
+        )
+
+    def save_events(self, row: Row, names: tuple[str, ...]) -> None:
+        """Add a step to the TensorBoard events."""
+        if self._events is None:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._events = SummaryWriter(str(self.path / "tensorboard"))
+        scalars = {"discriminator/real": row.d_real, "discriminator/sim": row.d_sim}
+        for name, mean, std in zip(names, row.mean, row.std, strict=True):
+            scalars[f"mean/{name}"] = mean
+            scalars[f"std/{name}"] = std
+        for tag, value in scalars.items():
+            if np.isfinite(value):
+                self._events.add_scalar(tag, value, row.step)
+
+    def save_result(
+        self,
+        *,
+        status: str,
+        settings: RunSettings,
+        steps: int,
+        renders: int,
+        seconds: dict[str, float],
+        parameters: dict[str, Distribution],
+        truth: dict[str, Truth],
+    ) -> None:
+        """Write ``result.json``; means and spreads are in internal units."""
+        result = {
+            "schema": RESULT_SCHEMA,
+            "status": status,
+            "estimator": settings.training.estimator,
+            "seed": settings.seed,
+            "steps": steps,
+            "renders": renders,
+            "seconds": {name: round(value, 3) for name, value in seconds.items()},
+            "parameters": {name: _plain(value) for name, value in parameters.items()},
+            "truth": {
+                name: _plain(known.distribution)
+                | {"drawn_mean": known.drawn_mean, "drawn_std": known.drawn_std}
+                for name, known in truth.items()
+            }
+            or None,
+        }
+        _replace(self.result, json.dumps(result, indent=2) + "\n")
+
+
+def _plain(distribution: Distribution) -> dict[str, Any]:
+    plain: dict[str, Any] = {
+        "family": distribution.family,
+        "mean": distribution.mean,
+        "std": distribution.std,
+    }
+    if distribution.family == "bounded":
+        plain |= {"low": distribution.low, "high": distribution.high}
+    return plain
+
+
+def _replace(path: Path, text: str) -> None:
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_text(text, encoding="utf-8")
+    os.replace(fresh, path)
