@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The ZeroMQ context of this process, and an orderly end of it.
 
-One context serves all sockets. A forked child (a worker of a ``DataLoader``) gets its own. At exit all
-channels are closed, and what they still have to send gets the time that their ``lingerms`` allows.
+One context serves all sockets. A forked child (a worker of a ``DataLoader``) gets its own. At exit
+all channels are closed, and what they still have to send gets the time that their ``lingerms``
+allows.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The keys of a run: who may talk to whom.
 
-A run has two CURVE key pairs, one for the sides that bind and one for those that connect, and an id.
-They reach a child through its environment and never through a command line, and another process of
-the same person through the file that ``LaunchInfo.save_json`` writes.
+A run has two CURVE key pairs, one for the sides that bind and one for those that connect, and an
+id. They reach a child through its environment and never through a command line, and another process
+of the same person through the file that ``LaunchInfo.save_json`` writes.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ ENV_CREDENTIALS = "BLENDTORCH_CREDENTIALS"
 class Credentials:
     """Id and CURVE keys (Z85 text) of one run.
 
-    The dataclass pickles, so a dataset can carry it to the workers of a ``DataLoader``. Its ``repr``
-    shows the run's id alone.
+    The dataclass pickles, so a dataset can carry it to the workers of a ``DataLoader``. Its
+    ``repr`` shows the run's id alone.
     """
 
     run_id: str
@@ -76,47 +76,3 @@ class Credentials:
         """Return the credentials in `env` (default: this process's environment), or None."""
         text = (os.environ if env is None else env).get(ENV_CREDENTIALS)
         return cls.loads(text) if text else None
-
-
-_by_address: dict[str, Credentials] = {}
-
-
-def register(address: str, credentials: Credentials) -> None:
-    """Remember in this process which run an address belongs to."""
-    _by_address[address] = credentials
-
-
-def unregister(credentials: Credentials) -> None:
-    """Forget all addresses of a run."""
-    for address in [a for a, c in _by_address.items() if c == credentials]:
-        del _by_address[address]
-
-
-def find(
-    address: str, credentials: Credentials | None = None, insecure: bool = False
-) -> Credentials | None:
-    """Return the credentials to use for `address`.
-
-    In this order: the argument, what was registered for the address, the environment. None is
-    returned only if `insecure` is True and the address is on the loopback interface.
-
-    Raises
-    ------
-    CredentialsError
-        If there are none.
-    """
-    if credentials is not None:
-        return credentials
-    if insecure:
-        if not address.startswith(("tcp://127.", "tcp://localhost:", "tcp://[::1]:")):
-            raise CredentialsError(
-                f"Without keys, {address} is refused: it is not a loopback address."
-            )
-        return None
-    found = _by_address.get(address) or Credentials.from_env()
-    if found is None:
-        raise CredentialsError(
-            f"There are no keys for {address}. Start the other side with BlenderLauncher, load its "
-            "LaunchInfo, pass credentials=..., or pass insecure=True on this machine."
-        )
-    return found

@@ -9,6 +9,7 @@ from typing import Any
 
 import zmq
 
+from . import registry
 from .credentials import Credentials
 from .endpoint import Endpoint
 from .errors import ChannelTimeout, PeerLost
@@ -98,7 +99,8 @@ class Duplex:
         PeerLost
             If the other side is gone and all it had sent is delivered.
         ChannelTimeout
-            With ``timeoutms=None`` on the side that connects, if the other side has never been there.
+            With ``timeoutms=None`` on the side that connects, if the other side has never been
+            there.
         WireError
             If a message was refused. The channel goes on.
         """
@@ -114,7 +116,7 @@ class Duplex:
                 # The news of the end overtakes the last messages by a moment.
                 if end.socket.poll(_DRAIN_MS):
                     return end.receive()
-                raise PeerLost(f"The other side of {self.address} is gone.")
+                raise PeerLost(self._gone())
             elapsed = time.monotonic() - started
             if timeoutms is not None:
                 left = timeoutms - elapsed * 1000
@@ -155,7 +157,7 @@ class Duplex:
         while True:
             end.monitor.update()
             if end.monitor.lost:
-                raise PeerLost(f"The other side of {self.address} is gone.")
+                raise PeerLost(self._gone())
             if end.try_send(frames):
                 return message_id
             left = deadline - time.monotonic()
@@ -167,6 +169,9 @@ class Duplex:
     def close(self) -> None:
         """Close the channel; always returns at once. Unsent messages get `lingerms`."""
         self._endpoint.close()
+
+    def _gone(self) -> str:
+        return f"The other side of {self.address} is gone.{registry.explain([self.address])}"
 
     def _open(self) -> Endpoint:
         if self._endpoint.closed:

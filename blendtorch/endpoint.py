@@ -7,11 +7,12 @@ Addresses are ``tcp://HOST:PORT``. A side that binds may say ``tcp://HOST:*`` fo
 
 from __future__ import annotations
 
+import contextlib
 import re
 
 import zmq
 
-from . import context, credentials, rendezvous, zap
+from . import context, registry, rendezvous, zap
 from .credentials import Credentials
 from .peers import PeerMonitor
 from .wire import DEFAULT_LIMITS, Limits, decode, encode
@@ -47,7 +48,7 @@ class Endpoint:
     heartbeat_timeoutms
         A peer that does not answer for this long is gone; None switches heartbeats off.
     keys, insecure
-        See :func:`.credentials.find`; `keys` may hold one entry for each address.
+        See :func:`.registry.find`; `keys` may hold one entry for each address.
     """
 
     def __init__(
@@ -70,9 +71,7 @@ class Endpoint:
         self.limits = limits
         self.zero_copy = zero_copy
         per_address = keys if isinstance(keys, list) else [keys] * len(addresses)
-        found = [
-            credentials.find(a, k, insecure) for a, k in zip(addresses, per_address, strict=True)
-        ]
+        found = [registry.find(a, k, insecure) for a, k in zip(addresses, per_address, strict=True)]
         if len({c.run_id if c else "" for c in found}) > 1:
             raise ValueError("All addresses of one socket must belong to the same run.")
         self.credentials = found[0] if found else None
@@ -136,7 +135,7 @@ class Endpoint:
             self.socket.connect(address)
         return list(addresses)
 
-    # --- one message -------------------------------------------------------------------------------
+    # --- one message -----------------------------------------------------------------------------
 
     def ready(self) -> bool:
         """Whether a message waits; about a microsecond."""
@@ -151,10 +150,8 @@ class Endpoint:
             If it is refused; it is gone then, and the next one can be received.
         """
         frames = self.socket.recv_multipart(zmq.NOBLOCK, copy=False)
-        try:
+        with contextlib.suppress(zmq.ZMQError):  # a transport without descriptors
             self.monitor.heard(frames[0].get(zmq.SRCFD))
-        except zmq.ZMQError:  # a transport without descriptors
-            pass
         return decode([f.buffer for f in frames], run_id=self.run_id, limits=self.limits)
 
     def encode(self, message: dict) -> list[bytes | memoryview]:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """No process outlives the one that started it.
 
-A parent holds the write end of its child's stdin. When the parent ends, by whatever means, the system
-closes the pipe, the child's watching thread sees the end of the file and ends the child. Needs neither
-bpy nor torch nor zmq; Blender, the trainer and the render workers all use it.
+A parent holds the write end of its child's stdin. When the parent ends, by whatever means, the
+system closes the pipe, the child's watching thread sees the end of the file and ends the child.
+Needs neither bpy nor torch nor zmq; Blender, the trainer and the render workers all use it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _ON_END_S = 2.0
 _held: weakref.WeakSet[subprocess.Popen] = weakref.WeakSet()
 
 
-# --- the parent ------------------------------------------------------------------------------------
+# --- the parent ----------------------------------------------------------------------------------
 
 
 def spawn(
@@ -171,7 +171,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_close_in_forked_child)
 
 
-# --- the child -------------------------------------------------------------------------------------
+# --- the child -----------------------------------------------------------------------------------
 
 
 def launched() -> bool:
@@ -206,7 +206,8 @@ def watch(on_end: Callable[[], None] | None = None, exit_code: int = 0) -> threa
 
     def run() -> None:
         _wait_for_end(pipe, parent)
-        # In a thread of its own, because it can hang (a full output pipe, a lock), and the end cannot.
+        # In a thread of its own, because it can hang (a full output pipe, a lock), and the end
+        # cannot.
         with contextlib.suppress(RuntimeError):  # no new threads while the interpreter shuts down
             tidy = threading.Thread(target=_tidy_up, args=(on_end,), daemon=True)
             tidy.start()

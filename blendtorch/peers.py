@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Knows whether the other side of a socket is there.
 
-libzmq reports connections on a monitor socket, from its own thread, so a side that is busy in Python
-still counts as alive. A kill closes the connection; a side that has been stopped (SIGSTOP, a machine
-that hangs) fails to answer the heartbeats and is disconnected for it.
+libzmq reports connections on a monitor socket, from its own thread, so a side that is busy in
+Python still counts as alive. A kill closes the connection; a side that has been stopped (SIGSTOP, a
+machine that hangs) fails to answer the heartbeats and is disconnected for it.
 """
 
 from __future__ import annotations

@@ -2,10 +2,10 @@
 """What a message looks like between two processes: a typed header and raw array buffers.
 
 A message is a dict. It travels as several frames: frame 0 is a msgpack header with the protocol's
-version, the run's id, the tree of values in which arrays are placeholders, and a table that says each
-array's dtype, shape, order and size; every further frame is the memory of one array. Nothing is ever
-pickled, and a receiver that runs :func:`decode` has checked all of the header before it looks at a
-buffer.
+version, the run's id, the tree of values in which arrays are placeholders, and a table that says
+each array's dtype, shape, order and size; every further frame is the memory of one array. Nothing
+is ever pickled, and a receiver that runs :func:`decode` has checked all of the header before it
+looks at a buffer.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(_Header, ext_hook=_placeholder)
 
 
-# --- sending ---------------------------------------------------------------------------------------
+# --- sending -------------------------------------------------------------------------------------
 
 
 class _Packer:
@@ -157,8 +157,8 @@ class _Packer:
         dtype = value.dtype.str
         if dtype not in DTYPES:
             raise TypeError(
-                f"Cannot send {path}: its dtype {value.dtype} does not travel; use bool, an integer, "
-                "float16/32/64 or complex64/128."
+                f"Cannot send {path}: its dtype {value.dtype} does not travel; use bool, an "
+                "integer, float16/32/64 or complex64/128."
             )
         array = np.asarray(value)
         order = "C"
@@ -217,8 +217,8 @@ def encode(
     run_id
         Identifies the run; the receiver refuses any other.
     zero_copy
-        When True the frames refer to the arrays' own memory, which must not change until the message
-        has left. When False arrays are copied once.
+        When True the frames refer to the arrays' own memory, which must not change until the
+        message has left. When False arrays are copied once.
     limits
         What the receiver will take; checked here so that the sender hears about it first.
 
@@ -257,7 +257,7 @@ def encode(
     return [header, *packer.buffers]
 
 
-# --- receiving -------------------------------------------------------------------------------------
+# --- receiving -----------------------------------------------------------------------------------
 
 
 def decode(

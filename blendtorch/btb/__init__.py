@@ -38,8 +38,8 @@ def __getattr__(name: str) -> Any:
         if err.name not in ("bpy", "gpu", "mathutils"):
             raise
         raise ImportError(
-            f"blendtorch.btb.{name} works inside Blender only: run the script with BlenderLauncher or "
-            "`blender --python`, or install the `bpy` package into this Python."
+            f"blendtorch.btb.{name} works inside Blender only: run the script with BlenderLauncher "
+            "or `blender --python`, or install the `bpy` package into this Python."
         ) from err
     value = loaded if module is None else getattr(loaded, name)
     globals()[name] = value

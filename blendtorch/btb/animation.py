@@ -53,8 +53,8 @@ class AnimationController:
     The signals are ``pre_play``, ``pre_animation`` (before the first frame of an episode),
     ``pre_frame``, ``post_frame``, ``post_animation`` (after the last frame) and ``post_play``.
 
-    An exception in a callback ends the playing. It leaves :meth:`play` where that blocks; in a window
-    it ends a Blender that the launcher started, with its traceback on stderr.
+    An exception in a callback ends the playing. It leaves :meth:`play` where that blocks; in a
+    window it ends a Blender that the launcher started, with its traceback on stderr.
     """
 
     def __init__(self) -> None:
@@ -132,7 +132,7 @@ class AnimationController:
     def setup_frame_range(
         frame_range: tuple[int, int] | None, physics: bool = True
     ) -> tuple[int, int]:
-        """Give the scene (and its rigid bodies) a frame range and return it; None keeps the scene's."""
+        """Set the scene's frame range (and its rigid bodies') and return it; None keeps it."""
         scene = bpy.context.scene
         first, last = frame_range or (scene.frame_start, scene.frame_end)
         scene.frame_start, scene.frame_end = first, last
@@ -149,7 +149,7 @@ class AnimationController:
             if self._play is not None and self._play.error is not None:
                 raise self._play.error
 
-    # --- stepping ----------------------------------------------------------------------------------
+    # --- stepping --------------------------------------------------------------------------------
 
     def _loop(self) -> None:
         play = self._play
@@ -198,7 +198,7 @@ class AnimationController:
         finally:
             self._play = None
 
-    # --- Blender's callbacks -----------------------------------------------------------------------
+    # --- Blender's callbacks ---------------------------------------------------------------------
 
     def _on_pre_frame(self, *args: Any) -> None:
         play = self._play

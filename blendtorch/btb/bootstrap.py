@@ -2,8 +2,9 @@
 """Runs first in every launched instance, before the user's script.
 
 With a Blender program: ``blender ... --python bootstrap.py --python SCRIPT -- ARGS``. With the bpy
-module: ``python bootstrap.py --bpy-module [--factory-startup] [--scene FILE] SCRIPT -- ARGS``, where
-it also opens the scene and runs the script. Standard library only until the dependencies are checked.
+module: ``python bootstrap.py --bpy-module [--factory-startup] [--scene FILE] SCRIPT -- ARGS``,
+where it also opens the scene and runs the script. Standard library only until the dependencies are
+checked.
 """
 
 import importlib
@@ -44,8 +45,8 @@ def _check_dependencies() -> None:
             importlib.import_module(name)
         except ImportError as err:
             sys.stderr.write(
-                f"blendtorch: this Blender's Python ({sys.executable}) cannot import {name} ({err}). "
-                f"Install {package} into it, or name a folder that has it with "
+                f"blendtorch: this Blender's Python ({sys.executable}) cannot import {name} "
+                f"({err}). Install {package} into it, or name a folder that has it with "
                 "BlenderLauncher(python_path=[...]).\n"
             )
             sys.stderr.flush()

@@ -112,7 +112,7 @@ class Camera:
         return xy * np.array([[width, height]])
 
     def object_to_pixel(self, *objs: Any, return_depth: bool = False) -> Any:
-        """Return where the vertices of objects are in the picture, M x 2, and their depth if asked."""
+        """Return where objects' vertices are in the picture, M x 2, and their depth if asked."""
         return self._to_pixel(utils.world_coordinates(*objs), return_depth)
 
     def bbox_object_to_pixel(self, *objs: Any, return_depth: bool = False) -> Any:
@@ -125,7 +125,7 @@ class Camera:
         return (pixels, depth) if return_depth else pixels
 
     def look_at(self, look_at: Any = None, look_from: Any = None) -> None:
-        """Place the camera at `look_from` (default: where it is), looking at `look_at` (the origin)."""
+        """Place the camera at `look_from` (where it is), looking at `look_at` (the origin)."""
         source = Vector(self.bpy_camera.location if look_from is None else look_from)
         target = Vector((0.0, 0.0, 0.0) if look_at is None else look_at)
         rotation = (target - source).to_track_quat("-Z", "Y")

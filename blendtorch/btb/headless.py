@@ -12,8 +12,8 @@ def ensure_gpu() -> None:
     """Give this Blender a GPU context if it has none yet; does nothing in a window.
 
     Blender before 5.2 makes the context on the first render, so one tiny Workbench render is thrown
-    away, in a scene of its own. Where there is no EGL this ends the process without an exception: try
-    in a child first if that is possible on your machine.
+    away, in a scene of its own. Where there is no EGL this ends the process without an exception:
+    try in a child first if that is possible on your machine.
     """
     global _done
     if _done or not bpy.app.background:

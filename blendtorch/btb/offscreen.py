@@ -15,8 +15,8 @@ from .headless import ensure_gpu
 class OffScreenRenderer:
     """Draws the 3D view as a camera sees it, into an array.
 
-    Works in a window and, given EGL, under ``--background``. The first 3D view of the file lends its
-    shading; :meth:`set_render_style` changes it.
+    Works in a window and, given EGL, under ``--background``. The first 3D view of the file lends
+    its shading; :meth:`set_render_style` changes it.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ class OffScreenRenderer:
         return self.buffer[::-1] if self.origin == "upper-left" else self.buffer
 
     def set_render_style(self, shading: str = "RENDERED", overlays: bool = False) -> None:
-        """Set the view's shading (``'SOLID'``, ``'MATERIAL'``, ...) and whether it shows overlays."""
+        """Set the view's shading (``'SOLID'``, ``'RENDERED'``, ...) and overlays on or off."""
         self.space.shading.type = shading
         self.space.overlay.show_overlays = overlays
 

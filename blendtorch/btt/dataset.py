@@ -11,7 +11,7 @@ from typing import Any
 import zmq
 from torch.utils import data
 
-from .. import credentials as credentials_
+from .. import registry
 from ..credentials import Credentials
 from ..endpoint import Endpoint
 from ..errors import ChannelTimeout, PeerLost
@@ -76,7 +76,7 @@ class RemoteIterableDataset(data.IterableDataset):
         self.item_transform = item_transform or _identity
         self.insecure = insecure
         self.limits = limits
-        self._keys = [credentials_.find(a, credentials, insecure) for a in self.addresses]
+        self._keys = [registry.find(a, credentials, insecure) for a in self.addresses]
 
     def stream_length(self, max_items: int) -> None:
         """Set how many messages an iteration has."""
@@ -130,13 +130,17 @@ class _Stream(Iterator[Any]):
                 # The news of the end overtakes the last messages by a moment.
                 if end.socket.poll(_DRAIN_MS):
                     break
-                raise PeerLost(f"All publishers are gone: {', '.join(end.addresses)}.")
+                raise PeerLost(
+                    f"All publishers are gone: {', '.join(end.addresses)}."
+                    f"{registry.explain(end.addresses)}"
+                )
             left = (deadline - time.monotonic()) * 1000
             if left <= 0:
                 gone = end.monitor.lost_addresses
                 raise ChannelTimeout(
-                    f"No message within {self._dataset.timeoutms} ms from {', '.join(end.addresses)}"
-                    + (f"; gone: {', '.join(gone)}." if gone else ".")
+                    f"No message within {self._dataset.timeoutms} ms from "
+                    f"{', '.join(end.addresses)}; gone: {', '.join(gone) or 'none'}."
+                    f"{registry.explain(end.addresses)}"
                 )
             end.wait(left)
         return end.receive()

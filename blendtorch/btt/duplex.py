@@ -25,8 +25,8 @@ class DuplexChannel(Duplex):
     timeoutms
         How long ``send`` waits for the other side to take a message, in ms.
     credentials, insecure
-        Keys of the run. Without them, those that the launcher registered for the address or passed in
-        the environment; see :func:`blendtorch.credentials.find`.
+        Keys of the run. Without them, those that the launcher registered for the address or passed
+        in the environment; see :func:`blendtorch.registry.find`.
     limits
         What is taken at most.
     heartbeat_timeoutms

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from .. import credentials as credentials_
+from .. import registry
 from .. import rendezvous as rendezvous_
 from ..credentials import Credentials
 from ..errors import LaunchError
@@ -153,7 +153,7 @@ class LaunchInfo:
         known = {n: list(a) for n, a in data["addresses"].items() if a is not None}
         if keys is not None:
             for address in (a for listed in known.values() for a in listed):
-                credentials_.register(address, keys)
+                registry.register(address, keys)
 
         def resolve(name: str) -> list[str]:
             return _resolve_remotely(name, rendezvous, keys, instances, timeout)
@@ -180,7 +180,7 @@ def _resolve_remotely(
         if len(found) >= instances:
             addresses = [found[i] for i in sorted(found)]
             for address in addresses:
-                credentials_.register(address, keys)
+                registry.register(address, keys)
             return addresses
         if answer.get("failure"):
             raise LaunchError(str(answer["failure"]))

@@ -12,13 +12,13 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .. import credentials as credentials_
-from .. import endpoint, lifeline
+from .. import endpoint, lifeline, registry
 from .. import rendezvous as rendezvous_
 from ..credentials import Credentials
 from ..errors import LaunchError
@@ -36,8 +36,8 @@ _TAIL_BYTES = 4000
 class BlenderLauncher:
     """Opens Blender instances in a ``with`` block and closes them at its end.
 
-    Each instance runs `script` with ``-btid``, ``-btseed`` and ``-btsockets`` after ``--``, and ends
-    when the block is left or this process ends, however it ends.
+    Each instance runs `script` with ``-btid``, ``-btseed`` and ``-btsockets`` after ``--``, and
+    ends when the block is left or this process ends, however it ends.
 
     Parameters
     ----------
@@ -74,8 +74,8 @@ class BlenderLauncher:
     startup_timeout
         Seconds that a look at ``launch_info.addresses`` waits for the instances.
     log_dir
-        Folder for the instances' output, ``blender-0.log`` and so on; by default a temporary one that
-        goes at the end.
+        Folder for the instances' output, ``blender-0.log`` and so on; by default a temporary one
+        that goes at the end.
 
     Attributes
     ----------
@@ -141,7 +141,7 @@ class BlenderLauncher:
         self._server: rendezvous_.Server | None = None
         self._temporary: Path | None = None
 
-    # --- life cycle --------------------------------------------------------------------------------
+    # --- life cycle ------------------------------------------------------------------------------
 
     def __enter__(self) -> BlenderLauncher:
         if self.launch_info is not None:
@@ -212,13 +212,13 @@ class BlenderLauncher:
         lifeline.stop(self._processes)
         if self._server is not None:
             self._server.close()
-            credentials_.unregister(self._server.credentials)
+            registry.unregister(self._server.credentials)
         if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)
         self.launch_info = self._server = self._temporary = None
         self._processes, self._log_files = [], []
 
-    # --- what is run -------------------------------------------------------------------------------
+    # --- what is run -----------------------------------------------------------------------------
 
     def _command(self, script_args: list[str]) -> list[str]:
         info = self.blender_info
@@ -254,7 +254,7 @@ class BlenderLauncher:
             env[_ENV_PYTHON_PATH] = os.pathsep.join(self.python_path)
         return env
 
-    # --- where it answers --------------------------------------------------------------------------
+    # --- where it answers ------------------------------------------------------------------------
 
     def _resolve(self, name: str) -> list[str]:
         server = self._server
@@ -265,10 +265,9 @@ class BlenderLauncher:
             failure = self._failure(name)  # before the look at the reports, which come first
             found = server.get(name)
             if len(found) == self.num_instances:
-                addresses = [found[i] for i in sorted(found)]
-                for address in addresses:
-                    credentials_.register(address, server.credentials)
-                return addresses
+                for index, address in found.items():
+                    registry.register(address, server.credentials, partial(self._ended, index))
+                return [found[i] for i in sorted(found)]
             if failure is not None:
                 raise LaunchError(failure)
             if time.monotonic() > deadline:
@@ -286,6 +285,11 @@ class BlenderLauncher:
             if process.poll() is not None and index not in server.get(name):
                 return self._obituary(index, f" before it opened socket {name!r}")
         return None
+
+    def _ended(self, index: int) -> str | None:
+        if index >= len(self._processes) or self._processes[index].poll() is None:
+            return None
+        return self._obituary(index, "")
 
     def _obituary(self, index: int, when: str) -> str:
         code = self._processes[index].returncode
