@@ -134,9 +134,13 @@ class Run:
         log.info("Run in %s, estimator %s", self.path, self.settings.training.estimator)
         self._folder.save_config(self.settings)
         try:
+            found = self._read_folder()
             self._tell(RunStatus.STARTING, "Starting Blender to render")
-            with open_pool(self.settings, self.controls.check) as pool:
-                self._prepare(pool)
+            with open_pool(self.settings, self.controls.check, self.path / "workers") as pool:
+                target_seed, estimator_seed = _spawn_seeds(self.settings.seed)
+                if found is None:
+                    found = self._render_hidden(pool, target_seed)
+                self._prepare(found, estimator_seed)
                 self._tell(RunStatus.RUNNING, f"Optimizing on {device.describe(self._device)}")
                 while self._totals.step < self._planned_steps():
                     self._wait_while_paused()
@@ -147,44 +151,41 @@ class Run:
             self._tell(RunStatus.STOPPING, "Saving what was reached")
             return self._finish("stopped", self._summary("Stopped"))
 
-    def _prepare(self, pool: RenderPool) -> None:
-        """Get targets and estimator ready, as new or as the checkpoint left them."""
-        settings = self.settings
-        target_seed, estimator_seed = (
-            int(s.generate_state(1, np.uint64)[0] >> np.uint64(1))
-            for s in np.random.SeedSequence(settings.seed).spawn(2)
-        )
-        found = self._find_targets(pool, torch.Generator().manual_seed(target_seed))
+    def _read_folder(self) -> TargetSet | None:
+        chosen, size = self.settings.targets, self.settings.training.size
+        if not chosen.folder:
+            return None
+        self._tell(RunStatus.STARTING, "Reading the target images")
+        return targets.from_folder(chosen.folder, size, chosen.background)
+
+    def _render_hidden(self, pool: RenderPool, seed: int) -> TargetSet:
+        count = self.settings.targets.count
+        self._tell(RunStatus.STARTING, f"Rendering {count} hidden targets")
+        generator = torch.Generator().manual_seed(seed)
+        return targets.from_hidden(self.settings, pool.render, generator)
+
+    def _prepare(self, found: TargetSet, seed: int) -> None:
+        """Get the estimator ready, as new or as the checkpoint left it."""
         self._truth = found.truth
-        digest = hashlib.sha256(found.images.tobytes()).hexdigest()
+        self._digest = hashlib.sha256(found.images.tobytes()).hexdigest()
         self._folder.save_sheet("real", found.images)
-        text = " ".join(found.notes)
-        sheet = images.contact_sheet(found.images)
-        self.observe(Targets(sheet=sheet, count=len(found.images), text=text))
         for note in found.notes:
             log.warning("%s", note)
+        sheet = images.contact_sheet(found.images)
+        self.observe(Targets(sheet=sheet, count=len(found.images), text=" ".join(found.notes)))
         self._estimator = estimators.make(
-            settings.training,
-            ProbabilityModel.from_settings(settings),
+            self.settings.training,
+            ProbabilityModel.from_settings(self.settings),
             found.images,
             self._device,
-            torch.Generator().manual_seed(estimator_seed),
+            torch.Generator().manual_seed(seed),
         )
-        self._digest = digest
-        keep = None
         if self.resume:
             self._load_checkpoint()
-            keep = self._totals.step
+        keep = self._totals.step if self.resume else None
         self._history = History(self._folder.history, self._estimator.model.names, keep)
         if not self._history.rows:
             self._record(StepReport())
-
-    def _find_targets(self, pool: RenderPool, generator: torch.Generator) -> TargetSet:
-        chosen, size = self.settings.targets, self.settings.training.size
-        if chosen.folder:
-            return targets.from_folder(chosen.folder, size, chosen.background)
-        self._tell(RunStatus.STARTING, f"Rendering {chosen.count} hidden targets")
-        return targets.from_hidden(self.settings, pool.render, generator)
 
     def _step(self, pool: RenderPool) -> StepReport:
         began = time.perf_counter()
@@ -321,3 +322,9 @@ class Run:
             for name, known in self._truth.items()
         }
         self.observe(Finished(status=status, text=text, folder=str(self.path), truth=truth))
+
+
+def _spawn_seeds(seed: int) -> tuple[int, int]:
+    """Return independent seeds for the hidden targets and for the estimator."""
+    spawned = np.random.SeedSequence(seed).spawn(2)
+    return tuple(int(s.generate_state(1, np.uint64)[0] >> np.uint64(1)) for s in spawned)

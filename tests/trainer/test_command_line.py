@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the arguments mean; runs with a real Blender are in ``test_optimize.py``."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tomli_w
+
+from gdr_core import settings as settings_module
+from gdr_core.families import Distribution
+from gdr_core.settings import RunSettings, Start
+from trainer import cli
+from trainer.cli import optimize
+
+ROOT = Path(__file__).parents[2]
+HIDDEN = ["--hidden", "m1=2.25:0.1", "--hidden", "m2=2.25:0.1"]
+
+
+def settings_of(*argv) -> RunSettings:
+    args = cli._parser().parse_args(["optimize", *argv])
+    return optimize._settings(args)[0]
+
+
+def test_the_demo_of_the_readme_is_the_default_run():
+    starts = ["--start", "m1=1.2:0.4", "--start", "m2=3.0:0.4"]
+    explicit = settings_of(*HIDDEN, *starts, "--out", "x")
+    assert explicit == settings_of(*HIDDEN, "--out", "x")
+    assert explicit.targets.hidden["m2"] == Distribution(mean=2.25, std=0.1)
+    explicit.check()
+
+
+def test_every_option_reaches_its_setting(tmp_path):
+    found = settings_of(
+        *("--targets", str(tmp_path), "--start", "n1_1=0.5:0.2", "--start", "m1=1:0.3"),
+        *("--family", "n1_1=bounded:0.5:9", "--fix", "n2_1=4", "--batch", "32", "--steps", "7"),
+        *("--max-renders", "100", "--size", "128", "--renderer", "solid", "--workers", "2"),
+        *("--seed", "5", "--device", "cpu", "--estimator", "adversarial", "--out", "x"),
+    )
+    found.check()
+    assert found.targets.folder == str(tmp_path)
+    assert found.optimised == ("m1", "n1_1")
+    bounded = Distribution(family="bounded", mean=0.5, std=0.2, low=0.5, high=9)
+    assert found.start_of("n1_1").distribution == bounded
+    assert found.start_of("n2_1") == Start(value=4.0)
+    training, rendering = found.training, found.rendering
+    assert (training.batch, training.steps, training.max_renders) == (32, 7, 100)
+    assert (training.size, training.device, found.seed) == (128, "cpu", 5)
+    assert (rendering.renderer, rendering.workers) == ("solid", 2)
+
+
+def test_arguments_win_over_the_config_file(tmp_path):
+    base = RunSettings(seed=3, parameters={"m1": Start(distribution=Distribution(mean=2.0))})
+    path = tmp_path / "run.toml"
+    path.write_text(tomli_w.dumps(settings_module.to_dict(base)))
+    found = settings_of("--config", str(path), *HIDDEN, "--start", "n1_1=1:0.1", "--out", "x")
+    assert (found.seed, found.optimised) == (3, ("m1", "n1_1"))
+    assert settings_of("--config", str(path), "--seed", "8", *HIDDEN, "--out", "x").seed == 8
+
+
+@pytest.mark.parametrize(
+    ("argv", "sentence"),
+    [
+        ([*HIDDEN], "Name the run folder to make: --out DIR"),
+        (["--out", "x"], "Say what to match: --targets DIR, or --hidden"),
+        ([*HIDDEN, "--targets", ".", "--out", "x"], "one of --targets and --hidden"),
+        (["--targets", "/does/not/exist", "--out", "OUT"], "There is no folder"),
+        (["--hidden", "m1", "--out", "x"], "'m1' is not of the form NAME=VALUE"),
+        (["--hidden", "m9=1:1", "--out", "x"], "no parameter named 'm9'"),
+        (["--hidden", "m1=1", "--out", "x"], "needs a mean and a spread"),
+        (["--hidden", "m1=1:0", "--out", "x"], "spread of m1 is 0.0"),
+        (["--hidden", "m1=one:0.1", "--out", "x"], "'one' in 'm1=one:0.1' is not a number"),
+        ([*HIDDEN, "--family", "m1=poisson", "--out", "x"], "no family named 'poisson'"),
+        ([*HIDDEN, "--family", "m1=normal:1:2", "--out", "x"], "bounds go as m1=bounded:LOW"),
+        ([*HIDDEN, "--fix", "m1=1", "--fix", "m2=1", "--out", "x"], "at least one to optimise"),
+        ([*HIDDEN, "--size", "65", "--out", "x"], "choose one of 32, 64, 128, 256"),
+        ([*HIDDEN, "--renderer", "cycles", "--out", "x"], "no renderer named 'cycles'"),
+        ([*HIDDEN, "--estimator", "magic", "--out", "OUT"], "no estimator named 'magic'"),
+        ([*HIDDEN, "--device", "abacus", "--out", "OUT"], "device 'abacus' cannot be used"),
+        (["--resume", "x", "--seed", "3"], "--seed cannot be changed when a run is resumed"),
+        (["--resume", "nowhere"], "There is no file nowhere"),
+    ],
+)
+def test_bad_arguments_exit_with_2_and_a_sentence(argv, sentence, capsys, tmp_path):
+    argv = [str(tmp_path / "out") if word == "OUT" else word for word in argv]
+    assert cli.main(["optimize", "--quiet", *argv]) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_an_unknown_option_exits_with_2():
+    done = subprocess.run(
+        [sys.executable, "-m", "trainer", "optimize", "--magic"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "--magic" in done.stderr
+
+
+def test_help_needs_no_torch():
+    code = "import sys; sys.modules['torch'] = None; from trainer.cli import main; main(['--help'])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0
+    assert "optimize" in done.stdout
