@@ -152,7 +152,9 @@ def main() -> int:
         debian.say(str(error))
         # Where CI runs a missing Blender is a failure; elsewhere pytest skips and says so again.
         return 1 if os.environ.get("CI") else 0
-    debian.say(f"Window tests use {blender.executable}" + f" in {blender.root}" * bool(blender.root))
+    debian.say(
+        f"Window tests use {blender.executable}" + f" in {blender.root}" * bool(blender.root)
+    )
     return 0
 
 

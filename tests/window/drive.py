@@ -5,10 +5,11 @@ A script defines a generator and hands it to `run`. Whatever the generator yield
 with its own work for a while: `seconds(0.5)`, `until(lambda: ...)`. What it returns becomes the
 test's `Result.report`; an exception becomes its `Result.error`. Blender quits in either case.
 
-    from drive import click, run, screenshot, seconds, until
+    from drive import click_button, run, screenshot, show_sidebar, until
 
     def steps():
-        yield from click(400, 300)
+        yield from show_sidebar("GDR")
+        yield from click_button("gdr.start_optimization")
         yield from until(lambda: bpy.context.scene.gdr.running, 20, "the run starts")
         screenshot("running.png")
         return {"renders": 64}
@@ -106,13 +107,13 @@ def show_sidebar(category: str) -> Iterator[float]:
     yield EVENT_SECONDS * 4
 
 
-def move(x: int, y: int) -> Iterator[float]:
+def move(x: float, y: float, pause: float = EVENT_SECONDS) -> Iterator[float]:
     """Put the pointer at a place of the window, counted in pixels from its lower left corner."""
     main_window().event_simulate(type="MOUSEMOVE", value="NOTHING", x=round(x), y=round(y))
-    yield EVENT_SECONDS
+    yield pause
 
 
-def click(x: int, y: int, button: str = "LEFTMOUSE") -> Iterator[float]:
+def click(x: float, y: float, button: str = "LEFTMOUSE") -> Iterator[float]:
     """`yield from click(x, y)`: press and release a mouse button there."""
     # Buttons react to a pointer that came to them, so it comes from a little way off.
     yield from move(x - 3, y - 1)
@@ -122,14 +123,64 @@ def click(x: int, y: int, button: str = "LEFTMOUSE") -> Iterator[float]:
         yield EVENT_SECONDS
 
 
-def press(key: str, x: int, y: int, **modifiers: bool) -> Iterator[float]:
+def press(key: str, x: float, y: float, **modifiers: bool) -> Iterator[float]:
     """`yield from press("ESC", x, y)`: a key, with the pointer at that place."""
     yield from move(x, y)
     for value in ("PRESS", "RELEASE"):
-        main_window().event_simulate(
-            type=key, value=value, x=round(x), y=round(y), **modifiers
-        )
+        main_window().event_simulate(type=key, value=value, x=round(x), y=round(y), **modifiers)
         yield EVENT_SECONDS
+
+
+def find_button(operator: str, where: bpy.types.Region | None = None) -> Iterator[float]:
+    """`x, y = yield from find_button("gdr.start_optimization")`: where an operator's button is.
+
+    Blender tells nobody where its buttons are, but it does copy the Python command of the one under
+    the pointer; so the pointer goes over the region (the 3D view's sidebar unless given) till then.
+    """
+    command = f"bpy.ops.{operator}("
+
+    def is_here() -> bool:
+        if not bpy.ops.ui.copy_python_command_button.poll():
+            return False
+        bpy.ops.ui.copy_python_command_button()
+        return bpy.context.window_manager.clipboard.startswith(command)
+
+    return (yield from _search(is_here, where, f"a button of {operator}"))
+
+
+def find_property(name: str, where: bpy.types.Region | None = None) -> Iterator[float]:
+    """`x, y = yield from find_property("batch_size")`: where a property can be edited."""
+
+    def is_here() -> bool:
+        found = bpy.context.property
+        return found is not None and found[1].rpartition(".")[2] == name
+
+    return (yield from _search(is_here, where, f"the property {name}"))
+
+
+def click_button(operator: str, where: bpy.types.Region | None = None) -> Iterator[float]:
+    """`yield from click_button("gdr.start_optimization")`: find an operator's button, click it."""
+    x, y = yield from find_button(operator, where)
+    yield from click(x, y)
+
+
+def _search(
+    is_here: Callable[[], bool], where: bpy.types.Region | None, what: str
+) -> Iterator[float]:
+    where = where or region("VIEW_3D", "UI")
+    owner = next(a for a in main_window().screen.areas if where in list(a.regions))
+    for column in (0.5, 0.75, 0.25, 0.9, 0.1):
+        x = where.x + where.width * column
+        for y in range(where.y + where.height - 6, where.y, -9):
+            # The first event leaves the button before, the second enters this one.
+            for offset in (1, 0):
+                yield from move(x - offset, y, 0.01)
+            with bpy.context.temp_override(window=main_window(), area=owner, region=where):
+                if is_here():
+                    # Not at its very edge, where the search comes upon it.
+                    return round(x), y - 5
+    screenshot("not-found.png")
+    raise LookupError(f"the region does not show {what}; see not-found.png")
 
 
 def screenshot(name: str) -> Path:

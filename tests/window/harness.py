@@ -104,8 +104,9 @@ class BlenderProcess:
         self.folder = folder.resolve()
         self._answers: queue.Queue[dict] = queue.Queue()
         self._returncode: int | None = None
-        self._exited = threading.Event()
-        self._lines = self._start(
+        self._ready, self._exited = threading.Event(), threading.Event()
+        self._started = time.monotonic()
+        self._start(
             {
                 "isolated": _can_isolate(),
                 "root": str(blender.root) if blender.root else None,
@@ -153,7 +154,7 @@ class BlenderProcess:
         elapsed = time.monotonic() - self._started
         survivors: list[str] = []
         if self._returncode is None:
-            raise AssertionError(f"the sandbox did not start:\n{self.log}\n{self._complaints()}")
+            raise AssertionError(f"the sandbox ended:\n{self.log}\n{self._complaints()}")
         if _can_isolate():
             deadline = time.monotonic() + 5
             while (survivors := self.processes()) and time.monotonic() < deadline:
@@ -192,11 +193,9 @@ class BlenderProcess:
             self._session.kill()
             self._session.wait()
 
-    def _environment(
-        self, extra: Mapping[str, str], user_resources: Path | None
-    ) -> dict[str, str]:
+    def _environment(self, extra: Mapping[str, str], user_resources: Path | None) -> dict[str, str]:
         home, settings = self.folder / "home", user_resources or self.folder / "user_resources"
-        for path in (home, home / "run", settings):
+        for path in (home, home / "run", home / "tmp", settings):
             path.mkdir(parents=True, exist_ok=True)
         (home / "run").chmod(0o700)
         environment = {
@@ -205,6 +204,7 @@ class BlenderProcess:
             "HOME": str(home),
             "LANG": "C.UTF-8",
             "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
+            "TMPDIR": str(home / "tmp"),
             "XDG_RUNTIME_DIR": str(home / "run"),
         }
         return {**environment, **extra}
@@ -214,7 +214,6 @@ class BlenderProcess:
         if plan["isolated"]:
             namespaces = ["--mount", "--pid", "--net", "--fork", "--kill-child"]
             command = ["unshare", *namespaces, *command]
-        self._started = time.monotonic()
         with (self.folder / "session.log").open("w") as complaints:
             self._session = subprocess.Popen(
                 command,
@@ -224,8 +223,11 @@ class BlenderProcess:
                 start_new_session=True,
                 text=True,
             )
-        self._send(plan)
         threading.Thread(target=self._listen, daemon=True).start()
+        self._send(plan)
+        if not self._ready.wait(30) or (self._returncode is None and self._exited.is_set()):
+            self.kill()
+            raise AssertionError(f"the sandbox did not start:\n{self.log}\n{self._complaints()}")
 
     def _listen(self) -> None:
         for line in self._session.stdout or ():
@@ -233,9 +235,11 @@ class BlenderProcess:
             if "exited" in message:
                 self._returncode = message["exited"]
                 self._exited.set()
-            else:
+            elif "answer" in message:
                 self._answers.put(message["answer"])
+            self._ready.set()
         self._exited.set()
+        self._ready.set()
 
     def _send(self, message: dict) -> None:
         stdin = self._session.stdin
@@ -264,6 +268,9 @@ class BlenderWindow(BlenderProcess):
         A file to open instead of the start-up file.
     arguments
         For the script, in `sys.argv` after `--`.
+    event_simulate
+        Whether the script's clicks count. Blender takes either these or the ones from outside, by
+        xdotool; never both.
     """
 
     def __init__(
@@ -277,14 +284,17 @@ class BlenderWindow(BlenderProcess):
         environment: Mapping[str, str] | None = None,
         user_resources: Path | None = None,
         size: tuple[int, int] = SIZE,
+        event_simulate: bool = True,
     ) -> None:
-        # The splash screen would lie over the buttons.
+        # The splash screen would lie over the buttons; the settings are as if untouched.
         prepare = (
             f"import sys, bpy; sys.path.insert(0, {str(HERE)!r}); "
-            "bpy.context.preferences.view.show_splash = False"
+            "preferences = bpy.context.preferences; saved = preferences.is_dirty; "
+            "preferences.view.show_splash = False; preferences.is_dirty = saved"
         )
         geometry = ["--window-geometry", "0", "0", str(size[0]), str(size[1])]
-        command: list[str | Path] = ["-noaudio", "--enable-event-simulate", *geometry]
+        command: list[str | Path] = ["-noaudio", *geometry]
+        command += ["--enable-event-simulate"] if event_simulate else []
         command += [blend] if blend else []
         command += ["--python-exit-code", "1", "--python-expr", prepare]
         command += ["--python", script.resolve()] if script else []
@@ -298,7 +308,7 @@ class BlenderWindow(BlenderProcess):
         )
 
     def screenshot(self, name: str | Path) -> Path:
-        """Save the whole display as a PNG file, in the test's folder unless the path is absolute."""
+        """Save the whole display as a PNG file, in the test's folder unless the path says else."""
         return save_screen(self.folder, self.folder / name)
 
     def pixels(self) -> tuple[int, int, bytes]:
@@ -333,9 +343,7 @@ def install_extension(blender: TestBlender, archive: Path, user_resources: Path)
     """Install and enable the extension's zip in the settings of that folder."""
     command = ["--command", "extension", "install-file", "-r", "user_default", "--enable", archive]
     with tempfile.TemporaryDirectory() as folder:
-        run_blender(
-            blender, *command, folder=Path(folder), user_resources=user_resources
-        ).check()
+        run_blender(blender, *command, folder=Path(folder), user_resources=user_resources).check()
 
 
 def missing_programs(blender: TestBlender) -> list[str]:

@@ -42,6 +42,7 @@ def main():
             stdout=log,
             stderr=log,
         )
+        say({"started": True})
         threading.Thread(target=report_exit, args=(blender,), daemon=True).start()
         answer_requests(environment, plan["folder"])
     if not plan["isolated"]:  # Otherwise the end of this process is the end of its namespace.
