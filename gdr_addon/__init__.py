@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What runs inside Blender. Importing this package needs no ``bpy``; registering does."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+_undo: ExitStack | None = None
+
+
+def register() -> None:
+    """Register every part; when one of them fails, take back those before it.
+
+    Each part is a function that is handed a stack, does its registering, and pushes the undoing
+    of each thing it did. Unregistering is closing the stack: the exact reverse, and an error in
+    one undoing neither hides itself nor stops the others.
+    """
+    global _undo
+    if _undo is not None:
+        raise RuntimeError("GDR is registered already.")
+    from . import (
+        contact_sheet,
+        handlers,
+        operators,
+        panels,
+        preferences,
+        properties,
+        run_state,
+        run_timer,
+        scene_defaults,
+        trainer_check,
+    )
+
+    parts = (
+        properties,
+        run_state,
+        preferences,
+        operators,
+        panels,
+        contact_sheet,
+        scene_defaults,
+        trainer_check,
+        run_timer,
+        handlers,
+    )
+    with ExitStack() as stack:
+        for part in parts:
+            part.register(stack)
+        _undo = stack.pop_all()
+
+
+def unregister() -> None:
+    """Undo :func:`register`."""
+    global _undo
+    if _undo is None:
+        return
+    stack, _undo = _undo, None
+    stack.close()

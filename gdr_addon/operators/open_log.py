@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read the newest run's log inside Blender."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+
+from .. import ids, run_state, trainer_process
+
+_NAME = "GDR Log"
+
+
+class GDR_OT_open_log(bpy.types.Operator):
+    """Show the log of the run in a window with a text editor"""
+
+    bl_idname = ids.OPEN_LOG
+    bl_label = "Open Log"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Allow it when the run has written anything."""
+        if _logs(run_state.of(context).folder):
+            return True
+        cls.poll_message_set("The run has no log")
+        return False
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Read what was logged and what was printed into one text."""
+        parts = [
+            f"==== {path} ====\n{path.read_text(encoding='utf-8', errors='replace')}"
+            for path in _logs(run_state.of(context).folder)
+        ]
+        log = bpy.data.texts.get(_NAME) or bpy.data.texts.new(_NAME)
+        log.from_string("\n".join(parts))
+        if bpy.app.background:
+            return {"FINISHED"}
+        bpy.ops.wm.window_new()
+        area = context.window_manager.windows[-1].screen.areas[0]
+        area.ui_type = "TEXT_EDITOR"
+        area.spaces.active.text = log
+        return {"FINISHED"}
+
+
+def _logs(folder: str) -> list[Path]:
+    names = (trainer_process.TRAINER_LOG, trainer_process.OUTPUT_LOG)
+    paths = [Path(folder) / name for name in names] if folder else []
+    return [path for path in paths if path.is_file() and path.stat().st_size]

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hold the run."""
+
+from __future__ import annotations
+
+import bpy
+
+from .. import ids, run_state, run_timer
+
+
+class GDR_OT_pause_optimization(bpy.types.Operator):
+    """Hold the run before its next step"""
+
+    bl_idname = ids.PAUSE
+    bl_label = "Pause"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Allow it while a run is at work."""
+        if run_timer.active() and run_state.of(context).status in {"STARTING", "RUNNING"}:
+            return True
+        cls.poll_message_set("No run is at work")
+        return False
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Ask the trainer; it answers when it has."""
+        run_timer.pause()
+        return {"FINISHED"}

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Take the preview out of the scene."""
+
+from __future__ import annotations
+
+import bpy
+
+from .. import ids, preview, run_timer
+
+
+class GDR_OT_remove_preview(bpy.types.Operator):
+    """Remove the preview's shapes and contact sheet from the scene"""
+
+    bl_idname = ids.REMOVE_PREVIEW
+    bl_label = "Remove Preview"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Allow it when there is a preview, and no run that fills it."""
+        if run_timer.active():
+            cls.poll_message_set("The run at work shows its samples there; stop it first")
+            return False
+        if preview.find(context.scene) is None:
+            cls.poll_message_set("There is no preview in this scene")
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Remove it."""
+        preview.remove(context.scene)
+        return {"FINISHED"}

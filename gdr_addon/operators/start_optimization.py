@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Start a run."""
+
+from __future__ import annotations
+
+import logging
+
+import bpy
+
+from ...blendtorch.errors import BlendtorchError
+from ...gdr_core.errors import BadSettings
+from ...gdr_core.messages import RunStatus
+from .. import ids, preferences, preview, run_timer, scene_defaults, text
+from ..run_view import RunView
+from ..settings_from_scene import problem, to_settings
+
+log = logging.getLogger(__name__)
+
+
+class GDR_OT_start_optimization(bpy.types.Operator):
+    """Find the distribution of the parameters that gives images like the targets"""
+
+    bl_idname = ids.START
+    bl_label = "Start Optimization"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Allow it when no run is at work and there is nothing to mend first."""
+        if run_timer.active():
+            cls.poll_message_set("A run is at work already")
+            return False
+        why = preferences.python_problem(context) or problem(context.scene)
+        if why:
+            cls.poll_message_set(why.rstrip("."))
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Start the trainer; under ``--background``, also wait for its end."""
+        scene_defaults.ensure(context.scene)
+        try:
+            settings = to_settings(
+                context.scene,
+                workers=preferences.workers(context),
+                blender=bpy.app.binary_path or "bpy",
+            )
+            settings.check()
+            run_timer.start(
+                context,
+                settings,
+                preferences.trainer_python(context),
+                preferences.runs_folder(context),
+            )
+        except BadSettings as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        except (OSError, BlendtorchError) as error:
+            log.exception("The trainer was not started.")
+            self.report({"ERROR"}, f"The trainer cannot be started: {error}")
+            return {"CANCELLED"}
+        if bpy.app.background:
+            return self._wait()
+        if context.scene.gdr.use_preview and context.scene.gdr.preview_frame:
+            preview.frame_area(context)
+        return {"FINISHED"}
+
+    def _wait(self) -> set[str]:
+        def tell(view: RunView) -> None:
+            log.info("%s %d/%d %s", view.status, view.step, view.steps, text.one_line(view.message))
+
+        view = run_timer.poll_blocking(tell)
+        good = view.status == RunStatus.DONE
+        self.report({"INFO"} if good else {"ERROR"}, view.message)
+        return {"FINISHED"} if good else {"CANCELLED"}

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""End the run."""
+
+from __future__ import annotations
+
+import bpy
+
+from .. import ids, run_state, run_timer
+
+
+class GDR_OT_stop_optimization(bpy.types.Operator):
+    """End the run; what it has reached is kept"""
+
+    bl_idname = ids.STOP
+    bl_label = "Stop"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Allow it while a run is at work."""
+        if run_timer.active() and run_state.of(context).status != "STOPPING":
+            return True
+        cls.poll_message_set("No run is at work, or it is stopping already")
+        return False
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Ask the trainer; it answers when it has."""
+        run_timer.stop()
+        return {"FINISHED"}

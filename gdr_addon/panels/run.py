@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Start, watch and end a run."""
+
+from __future__ import annotations
+
+import bpy
+
+from .. import ids, preferences, run_state, settings_from_scene, text
+from .sidebar import Sidebar
+
+_ICONS = {"DONE": "CHECKMARK", "FAILED": "ERROR", "PAUSED": "PAUSE"}
+
+
+class GDR_PT_run(Sidebar, bpy.types.Panel):
+    """Start Optimization and all that follows."""
+
+    bl_idname = ids.PANEL_RUN
+    bl_label = "Run"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the buttons of the run's state, its progress and what it says."""
+        layout = self.layout
+        run = run_state.of(context)
+        if run.active:
+            self._draw_controls(run)
+            self._draw_progress(run)
+        else:
+            row = layout.row()
+            row.scale_y = 1.5
+            row.operator(ids.START, icon="PLAY")
+            self._draw_obstacle(context)
+        if run.message:
+            text.draw(layout, context, run.message, icon=_ICONS.get(run.status, "NONE"))
+        if run.status == "FAILED":
+            layout.operator(ids.OPEN_LOG, icon="TEXT")
+
+    def _draw_controls(self, run) -> None:
+        row = self.layout.row(align=True)
+        row.scale_y = 1.5
+        if run.status == "PAUSED":
+            row.operator(ids.RESUME, icon="PLAY")
+        else:
+            row.operator(ids.PAUSE, icon="PAUSE")
+        row.operator(ids.STOP, icon="SNAP_FACE")
+
+    def _draw_progress(self, run) -> None:
+        words = f"Step {run.step} of {run.steps}" if run.steps else run.status.title()
+        left = text.duration(run.eta)
+        if left and run.status == "RUNNING":
+            words += f", {left} left"
+        self.layout.progress(factor=run.progress, type="BAR", text=words)
+
+    def _draw_obstacle(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        why = preferences.python_problem(context)
+        if why:
+            text.draw(layout, context, why, icon="INFO")
+            layout.operator(ids.OPEN_PREFERENCES, icon="PREFERENCES")
+            return
+        why = settings_from_scene.problem(context.scene)
+        if why:
+            text.draw(layout, context, why, icon="INFO")

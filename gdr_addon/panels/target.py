@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the renders shall look like."""
+
+from __future__ import annotations
+
+import bpy
+
+from .. import contact_sheet, ids, run_state, scene_defaults, text
+from .sidebar import Sidebar
+
+
+class GDR_PT_target(Sidebar, bpy.types.Panel):
+    """The target images: a folder, or a hidden distribution."""
+
+    bl_idname = ids.PANEL_TARGET
+    bl_label = "Target"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw where the targets come from, and those of the newest run."""
+        layout = self.layout
+        gdr = context.scene.gdr
+        if not scene_defaults.is_filled(context.scene):
+            scene_defaults.ensure_soon()
+        layout.row().prop(gdr, "target", expand=True)
+        if gdr.target == "FOLDER":
+            layout.prop(gdr, "folder", text="")
+        else:
+            self._draw_hidden(gdr)
+        self._draw_sheet(context)
+
+    def _draw_hidden(self, gdr) -> None:
+        layout = self.split
+        layout.prop(gdr, "hidden_count")
+        for item in gdr.parameters:
+            if item.hidden:
+                row = layout.row(align=True)
+                row.prop(item, "hidden_value", text=item.name)
+                row.prop(item, "hidden_std", text="")
+
+    def _draw_sheet(self, context: bpy.types.Context) -> None:
+        run = run_state.of(context)
+        if run.target_count:
+            layout = self.layout
+            layout.label(text=f"{run.target_count} images in the newest run")
+            icon = contact_sheet.icon()
+            if icon:
+                layout.template_icon(icon_value=icon, scale=8.0)
+        if run.note:
+            text.draw(self.layout, context, run.note, icon="INFO")

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What belongs to the machine and not to the file: the trainer's Python, workers, folders."""
+
+# No "from __future__ import annotations" here: Blender reads the annotations as values.
+import os
+from contextlib import ExitStack
+from pathlib import Path
+
+import bpy
+from bpy.props import IntProperty, StringProperty
+
+from . import ids, registration, text
+
+PYTHON_VARIABLE = "GDR_TRAINER_PYTHON"
+"""Environment variable with the trainer's Python where the preferences name none."""
+
+NO_PYTHON = (
+    "The trainer needs a Python with PyTorch of its own. "
+    "Choose it in the preferences of the extension."
+)
+
+
+class GDR_AP_preferences(bpy.types.AddonPreferences):
+    """The extension's preferences."""
+
+    bl_idname = ids.ROOT_PACKAGE
+
+    trainer_python: StringProperty(
+        name="Trainer's Python",
+        description="Python executable of an environment with PyTorch, for the trainer",
+        subtype="FILE_PATH",
+    )
+    workers: IntProperty(
+        name="Workers",
+        description="Render workers of a run, 0 to choose by the machine",
+        default=0,
+        min=0,
+        max=64,
+    )
+    runs_folder: StringProperty(
+        name="Folder for Runs",
+        description="Where each run gets a folder of its own; empty for Blender's folder for "
+        "extensions' files",
+        subtype="DIR_PATH",
+    )
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the extension's preferences."""
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.prop(self, "trainer_python")
+        row = layout.row()
+        row.alignment = "RIGHT"
+        row.operator(ids.CHECK_TRAINER, text="Check", icon="CHECKMARK")
+        check = context.window_manager.gdr_trainer_check
+        if check.text:
+            icon = {"RUNNING": "TIME", "GOOD": "CHECKMARK"}.get(check.status, "ERROR")
+            text.draw(layout, context, check.text, icon=icon)
+        elif not trainer_python(context):
+            text.draw(layout, context, _HOW_TO_GET_PYTHON, icon="INFO")
+        layout.prop(self, "workers")
+        layout.prop(self, "runs_folder")
+        if not self.runs_folder:
+            text.draw(layout, context, f"Runs go to {runs_folder(context)}")
+
+
+_HOW_TO_GET_PYTHON = (
+    "Make one with: python3 -m venv gdr-env; gdr-env/bin/python -m pip install gdr. "
+    "In the project's folder, make blender does all of this."
+)
+
+
+def of(context: bpy.types.Context) -> GDR_AP_preferences | None:
+    """Return the preferences, or None where the package is no enabled extension (tests)."""
+    addon = context.preferences.addons.get(ids.ROOT_PACKAGE)
+    return addon.preferences if addon else None
+
+
+def trainer_python(context: bpy.types.Context) -> str:
+    """Return the trainer's Python, or "" when there is none to be found."""
+    preferences = of(context)
+    chosen = preferences.trainer_python if preferences else ""
+    path = bpy.path.abspath(chosen) if chosen else os.environ.get(PYTHON_VARIABLE, "")
+    return path if path and Path(path).is_file() else ""
+
+
+def python_problem(context: bpy.types.Context) -> str:
+    """Return the sentence that says why there is no Python for the trainer, or ""."""
+    if trainer_python(context):
+        return ""
+    preferences = of(context)
+    if preferences and preferences.trainer_python:
+        return (
+            f"The trainer's Python, {preferences.trainer_python}, is not there. "
+            f"Choose another in the preferences of the extension."
+        )
+    return NO_PYTHON
+
+
+def workers(context: bpy.types.Context) -> int:
+    """Return the number of render workers, 0 to choose."""
+    preferences = of(context)
+    return preferences.workers if preferences else 0
+
+
+def runs_folder(context: bpy.types.Context) -> Path:
+    """Return the folder that holds the run folders; it need not exist yet."""
+    preferences = of(context)
+    if preferences and preferences.runs_folder:
+        return Path(bpy.path.abspath(preferences.runs_folder))
+    try:
+        return Path(bpy.utils.extension_path_user(ids.ROOT_PACKAGE, path="runs"))
+    except ValueError:  # Not installed as an extension.
+        return Path.home() / "gdr-runs"
+
+
+def register(stack: ExitStack) -> None:
+    """Add the preferences."""
+    registration.classes(stack, (GDR_AP_preferences,))

@@ -1,0 +1,364 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One run of the trainer, seen from the process that started it. No bpy here.
+
+The session never waits: whoever owns it calls :meth:`Session.poll` often, and all that may take
+time (the trainer's start, its answers, its end) is a state with a deadline.
+
+::
+
+    STARTING --connected--> (the trainer says STARTING, RUNNING, PAUSED) --Finished--> leaving
+        |                                        |                                        |
+        +------- child gone, deadline over ------+--> ending (terminate, kill) ------> ended
+
+A session ends with exactly one ``Finished``: the trainer's own, given out when its process is
+gone, or one that the session writes when the trainer could not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from subprocess import Popen
+from typing import IO
+
+import msgspec
+
+from ..blendtorch import btb, lifeline
+from ..blendtorch.credentials import Credentials
+from ..blendtorch.errors import BlendtorchError, ChannelTimeout, PeerLost, WireError
+from ..gdr_core import settings as run_settings
+from ..gdr_core.messages import (
+    Finished,
+    Message,
+    PauseRun,
+    ResumeRun,
+    RunStatus,
+    StartRun,
+    Status,
+    StopRun,
+    pack,
+    unpack,
+)
+from ..gdr_core.settings import RunSettings
+from . import trainer_process
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Deadlines:
+    """How long each thing may take, in seconds.
+
+    Attributes
+    ----------
+    handshake
+        From the child's start to its connection (importing torch is slow).
+    stop
+        From asking for a stop to the trainer's ``Finished``.
+    leave
+        From ``Finished`` to the end of the process.
+    lost
+        From a lost or closed connection to the end of the process.
+    terminate
+        From a request to terminate to a kill.
+    """
+
+    handshake: float = 60.0
+    stop: float = 10.0
+    leave: float = 15.0
+    lost: float = 3.0
+    terminate: float = 3.0
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What a session needs to start a trainer.
+
+    Attributes
+    ----------
+    python
+        The trainer's Python.
+    settings
+        The run.
+    folder
+        The run folder; it exists.
+    root
+        The folder with ``trainer``, ``gdr_core`` and ``blendtorch``.
+    worker_packages
+        Folders in which render workers find zmq and msgspec.
+    arguments
+        What the Python is told to run.
+    """
+
+    python: str
+    settings: RunSettings
+    folder: Path
+    root: Path = field(default_factory=trainer_process.root_folder)
+    worker_packages: tuple[Path, ...] = ()
+    arguments: tuple[str, ...] = ("-m", "trainer", "serve")
+
+    @property
+    def output(self) -> Path:
+        """The file that takes what the process prints."""
+        return self.folder / trainer_process.OUTPUT_LOG
+
+
+class Session:
+    """Start a trainer and talk with it.
+
+    Parameters
+    ----------
+    launch
+        What to start.
+    deadlines
+        How long to wait for what.
+    clock
+        Seconds, monotonic; for tests.
+
+    Raises
+    ------
+    OSError
+        The process cannot be started.
+    blendtorch.errors.BlendtorchError
+        The channel cannot be opened.
+    """
+
+    def __init__(
+        self,
+        launch: Launch,
+        deadlines: Deadlines = Deadlines(),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.launch = launch
+        self.status = RunStatus.STARTING
+        self._deadlines = deadlines
+        self._clock = clock
+        self._outbox: list[Message] = [
+            StartRun(settings=run_settings.to_dict(launch.settings), out=str(launch.folder))
+        ]
+        self._connected = False
+        self._finished: Finished | None = None
+        self._stop_text = ""
+        self._failure = ""
+        self._terminated = False
+        self._due = clock() + deadlines.handshake
+        self._due_text = (
+            f"The trainer did not answer within {deadlines.handshake:.0f} seconds of its start."
+        )
+
+        credentials = Credentials.new()
+        self._channel = btb.DuplexChannel("tcp://127.0.0.1:*", credentials=credentials, timeoutms=0)
+        self._output: IO[bytes] | None = None
+        try:
+            self._output = launch.output.open("wb")
+            self.process: Popen = lifeline.spawn(
+                [launch.python, *launch.arguments],
+                env=trainer_process.environment(
+                    launch.root,
+                    {**credentials.to_env(), trainer_process.ADDRESS: self._channel.address},
+                    launch.worker_packages,
+                ),
+                cwd=str(launch.folder),
+                stdout=self._output,
+                stderr=self._output,
+            )
+        except BaseException:
+            self._close()
+            raise
+
+    @property
+    def active(self) -> bool:
+        """Whether the trainer's process may still be there."""
+        return self.status not in (RunStatus.DONE, RunStatus.FAILED, RunStatus.IDLE)
+
+    def pause(self) -> None:
+        """Ask the trainer to hold before its next step."""
+        self._ask(PauseRun())
+
+    def resume(self) -> None:
+        """Ask the trainer to go on."""
+        self._ask(ResumeRun())
+
+    def stop(self, text: str = "") -> None:
+        """Ask the trainer to save and end; ``text`` says why, if not by the Stop button."""
+        if not self.active or self.status == RunStatus.STOPPING:
+            return
+        self.status = RunStatus.STOPPING
+        self._stop_text = text
+        if self._finished is not None:
+            return
+        if self._connected:
+            self._ask(StopRun())
+            self._set_due(self._deadlines.stop, "")
+        else:
+            self._outbox.clear()
+            self._end_child()
+
+    def kill(self, grace: float = 0.6, term: float = 0.6) -> None:
+        """End the process now, in at most ``grace + term`` seconds and a little.
+
+        This is the one method that waits: for leaving Blender and disabling the extension.
+        """
+        if not self.active:
+            return
+        self._channel.close()
+        lifeline.stop([self.process], grace=grace, term=term)
+        self.status = RunStatus.IDLE
+        self._close()
+
+    def poll(self, budget: float = 0.002) -> list[Message]:
+        """Do what is due, and return what happened since the last call.
+
+        Parameters
+        ----------
+        budget
+            Seconds after which the remaining messages are left for the next call.
+
+        Returns
+        -------
+        list of Message
+            ``Status``, ``Targets``, ``Progress``, ``Samples``, and as the very last one
+            ``Finished``, after which the session is over.
+        """
+        if not self.active:
+            return []
+        began = time.perf_counter()
+        events: list[Message] = []
+        drained = self._receive(events, began + budget)
+        self._flush()
+        code = self.process.poll()
+        if code is not None and drained:
+            events.append(self._ending(code))
+            self.status = events[-1].status
+            self._close()
+        elif code is None and self._clock() >= self._due:
+            self._overdue()
+        return events
+
+    # -- internals ---------------------------------------------------------------------------
+
+    def _receive(self, events: list[Message], until: float) -> bool:
+        """Receive until ``until``; return whether nothing is left."""
+        while True:
+            try:
+                data = self._channel.recv(timeoutms=0)
+            except PeerLost:
+                self._lost()
+                return True
+            except WireError as error:
+                log.warning("A message of the trainer was refused: %s", error)
+                continue
+            if not self._connected and (data is not None or self._channel.connected):
+                self._connect()
+            if data is None:
+                return True
+            try:
+                message = unpack(data)
+            except msgspec.ValidationError as error:
+                log.warning("A message of the trainer was not understood: %s", error)
+                continue
+            self._take(message, events)
+            if time.perf_counter() >= until:
+                return False
+
+    def _connect(self) -> None:
+        self._connected = True
+        if self.status == RunStatus.STARTING:
+            self._due = float("inf")
+
+    def _take(self, message: Message, events: list[Message]) -> None:
+        if isinstance(message, Finished):
+            self._finished = message
+            self._set_due(self._deadlines.leave, "")
+            return
+        if isinstance(message, Status):
+            if self.status == RunStatus.STOPPING:
+                message = msgspec.structs.replace(message, status=RunStatus.STOPPING)
+            elif message.status in (RunStatus.DONE, RunStatus.FAILED, RunStatus.IDLE):
+                # The end is what Finished says, and not before the process is gone.
+                message = msgspec.structs.replace(message, status=self.status)
+            self.status = message.status
+        events.append(message)
+
+    def _ask(self, message: Message) -> None:
+        if self.active and self._finished is None:
+            self._outbox.append(message)
+            self._flush()
+
+    def _flush(self) -> None:
+        while self._connected and self._outbox:
+            try:
+                self._channel.send(**pack(self._outbox[0]))
+            except ChannelTimeout:
+                return
+            except PeerLost:
+                self._lost()
+                return
+            del self._outbox[0]
+
+    def _lost(self) -> None:
+        """Note that the connection is gone; the process should be about to end."""
+        self._outbox.clear()
+        if self._connected and self._due_text != "lost":
+            self._connected = False
+            if not self._failure and self._finished is None:
+                self._failure = "The connection to the trainer was lost."
+            self._due = min(self._due, self._clock() + self._deadlines.lost)
+            self._due_text = "lost"
+
+    def _set_due(self, seconds: float, text: str) -> None:
+        self._due = self._clock() + seconds
+        self._due_text = text
+
+    def _overdue(self) -> None:
+        if self._due_text not in ("", "lost"):
+            self._failure = self._due_text
+        self._end_child()
+
+    def _end_child(self) -> None:
+        """Terminate the process; the next time that this is due, kill it."""
+        with contextlib.suppress(ProcessLookupError):
+            if self._terminated:
+                self.process.kill()
+            else:
+                self.process.terminate()
+        self._terminated = True
+        self._set_due(self._deadlines.terminate, "")
+
+    def _ending(self, code: int) -> Finished:
+        folder = str(self.launch.folder)
+        if self._finished is not None:
+            if self.status == RunStatus.STOPPING and self._stop_text:
+                return msgspec.structs.replace(
+                    self._finished, text=f"{self._stop_text} {self._finished.text}".strip()
+                )
+            return self._finished
+        if self.status == RunStatus.STOPPING:
+            text = self._stop_text or "Stopped."
+            if self._connected:
+                text += " The trainer had to be ended, so its last step may be missing."
+            return Finished(status=RunStatus.IDLE, text=text, folder=folder)
+        return Finished(status=RunStatus.FAILED, text=self._failed_text(code), folder=folder)
+
+    def _failed_text(self, code: int) -> str:
+        if self._terminated and self._failure:
+            return self._failure
+        line = trainer_process.last_line(self.launch.output)
+        text = f"The trainer ended unexpectedly ({trainer_process.exit_text(code)})"
+        return f"{text}: {line}" if line else f"{text}."
+
+    def _close(self) -> None:
+        try:
+            self._channel.close()
+        except BlendtorchError:
+            log.exception("The channel to the trainer did not close.")
+        if self._output is not None:
+            self._output.close()
+        process = getattr(self, "process", None)
+        if process is not None and process.stdin is not None:
+            with contextlib.suppress(OSError):
+                process.stdin.close()
