@@ -21,7 +21,7 @@ def new_mesh(name: str, shape: tuple[int, int]) -> bpy.types.Mesh:
     name
         The data-block's name.
     shape
-        Grid size: longitude and latitude, each at least 3.
+        Grid size: longitude (at least 4) and latitude (at least 3).
 
     Returns
     -------
@@ -69,8 +69,8 @@ def faces(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
         ``((U - 1) * (V - 1),)`` int32, where each face begins in ``corners``.
     """
     columns, rows = shape
-    if columns < 3 or rows < 3:
-        raise ValueError(f"A grid of {columns} x {rows} points encloses nothing; give 3 or more.")
+    if columns < 4 or rows < 3:
+        raise ValueError(f"A grid of {columns} x {rows} points is not closed; give 4 x 3 or more.")
     west = np.arange(columns - 1, dtype=np.int32)[:, None]
     east = (west + 1) % (columns - 1)
     south = np.arange(rows - 1, dtype=np.int32)[None, :]

@@ -9,8 +9,8 @@ What both show:
 
 * sRGB as the viewport shows it in Solid mode: Blender's default studio light, no overlays, no
   outline, the background of its own theme (:mod:`.look`).
-* A shape with a coordinate that is not finite or beyond :data:`.points.LIMIT` (the superformula
-  has poles) is not drawn: its image is background.
+* A shape with a parameter or a coordinate that is not finite, or a coordinate beyond
+  :data:`.points.LIMIT` (the superformula has poles), is not drawn: its image is background.
 """
 
 from __future__ import annotations

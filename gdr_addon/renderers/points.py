@@ -44,10 +44,10 @@ def drawable_profiles(
         ``(N, U, 2)`` and ``(N, V, 2)`` float32 (:func:`gdr_core.superformula.profile`), zero for
         the shapes that cannot be drawn.
     drawable
-        ``(N,)`` bool: every coordinate is finite and at most :data:`LIMIT`.
+        ``(N,)`` bool: its parameters are finite, its coordinates too and at most :data:`LIMIT`.
     """
     longitude, latitude = profile(parameters, shape)
-    drawable = _within_limit(longitude, latitude)
+    drawable = _within_limit(parameters, longitude, latitude)
     longitude[~drawable] = 0.0
     latitude[~drawable] = 0.0
     return longitude.astype(np.float32), latitude.astype(np.float32), drawable
@@ -65,15 +65,20 @@ def drawable_surface(
     drawable
         ``(N,)`` bool, as in :func:`drawable_profiles`.
     """
-    drawable = _within_limit(*profile(parameters, shape))
-    points = surface(parameters, shape)
+    drawable = _within_limit(parameters, *profile(parameters, shape))
+    with np.errstate(over="ignore"):
+        points = surface(parameters, shape)
     points[~drawable] = 0.0
     return points, drawable
 
 
-def _within_limit(longitude: np.ndarray, latitude: np.ndarray) -> np.ndarray:
+def _within_limit(
+    parameters: np.ndarray, longitude: np.ndarray, latitude: np.ndarray
+) -> np.ndarray:
     with np.errstate(all="ignore"):
         r1 = np.abs(longitude).max(axis=(1, 2))
         cross, height = np.abs(latitude).max(axis=1).T
-        # NaN compares as false; infinity times zero is NaN. The products are the coordinates.
-        return (r1 * cross <= LIMIT) & (height <= LIMIT) & (r1 <= 1e15) & (cross <= 1e15)
+        # NaN compares as false. The products are the coordinates.
+        placed = (r1 * cross <= LIMIT) & (height <= LIMIT) & (r1 <= 1e15) & (cross <= 1e15)
+    # An infinite exponent may still give finite radii, in numpy if not in the mind.
+    return placed & np.isfinite(parameters).all(axis=1)

@@ -7,7 +7,7 @@ Slower than :mod:`.fast` by far, and Blender's very own picture: what ``fast`` i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import bpy
 import gpu
@@ -82,9 +82,10 @@ class SolidRenderer:
         if self._offscreen is not None:
             self._offscreen.free()
             self._offscreen = None
-        bpy.data.objects.remove(self._object)
-        bpy.data.meshes.remove(self._mesh)
-        bpy.data.scenes.remove(self._scene)
+        with suppress(ReferenceError):  # Another file was opened: they are gone already.
+            bpy.data.objects.remove(self._object)
+            bpy.data.meshes.remove(self._mesh)
+            bpy.data.scenes.remove(self._scene)
 
     def _draw(self, space, region, points: np.ndarray, visible: bool, buffer) -> None:
         supershape_mesh.set_points(self._mesh, points)

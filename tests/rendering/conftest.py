@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tests of what is drawn, with the real ``bpy`` module and a headless GPU."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("bpy")
+
+ROOT = Path(__file__).resolve().parents[2]
+runpy.run_path(str(ROOT / "gdr_addon" / "standalone.py"))["load"]()
+
+from gdr.gdr_addon.renderers import make_renderer  # noqa: E402
+
+
+@pytest.fixture
+def renderer():
+    """Return ``make_renderer``, whose renderers are freed after the test."""
+    made = []
+
+    def make(*args, **options):
+        made.append(make_renderer(*args, **options))
+        return made[-1]
+
+    yield make
+    for item in made:
+        item.free()

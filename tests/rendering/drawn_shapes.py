@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The shapes and cameras of these tests."""
+
+from __future__ import annotations
+
+import numpy as np
+from gdr.gdr_addon.renderers import look
+from gdr.gdr_core import parameters as table
+from gdr.gdr_core.camera import Camera, look_at, perspective
+
+SIZE = 64
+
+
+def simple_shapes(count: int, seed: int = 0) -> np.ndarray:
+    """Return ``(count, 12)`` shapes of the reference's experiment: only the frequencies vary."""
+    rng = np.random.default_rng(seed)
+    batch = np.tile(table.defaults(), (count, 1))
+    batch[:, table.INDEX["m1"]] = np.exp(rng.normal(2.25, 0.5, count))
+    batch[:, table.INDEX["m2"]] = np.exp(rng.normal(2.25, 0.5, count))
+    return batch
+
+
+def wild_shapes(count: int, seed: int = 0) -> np.ndarray:
+    """Return ``(count, 12)`` shapes with all twelve parameters drawn at random."""
+    rng = np.random.default_rng(seed)
+    half = [rng.uniform(0, 20, count), *rng.uniform(0.5, 2, (2, count))]
+    half += [rng.uniform(0.5, 20, count), *rng.uniform(0.5, 10, (2, count))]
+    other = [rng.uniform(0, 20, count), *rng.uniform(0.5, 2, (2, count))]
+    other += [rng.uniform(0.5, 20, count), *rng.uniform(0.5, 10, (2, count))]
+    return np.stack(half + other, axis=-1).astype(np.float32)
+
+
+def broken_shapes() -> np.ndarray:
+    """Return shapes whose coordinates are not finite, and one that fills the universe."""
+    batch = np.tile(table.defaults(), (6, 1))
+    batch[0] = np.nan
+    batch[1] = np.inf
+    batch[2, 0] = np.nan
+    batch[3, [0, 3]] = 5.0, 0.0  # n1 = 0
+    batch[4, 1] = 0.0  # a = 0
+    batch[5, 6:] = (4, 1, 1, 0.001, 10, 10)  # r = 2^4000 or so
+    return batch
+
+
+CAMERAS = {
+    "reference": Camera.reference(),
+    "wide": Camera.from_matrices(
+        look_at((-2.0, -2.5, -1.5), (0.0, 0.0, 0.2)), perspective(35.0, 36.0, 0.1, 100.0)
+    ),
+    "top left": Camera.from_matrices(
+        look_at((0.5, -11.0, 3.0), (1.4, 0.0, -1.0)), perspective(60.0, 36.0, 0.1, 100.0)
+    ),
+    "orthographic": Camera.from_matrices(
+        look_at((6.0, 5.0, 4.0), (0.0, 0.0, 0.0)),
+        [[0.5, 0, 0, 0], [0, 0.5, 0, 0], [0, 0, -0.02, -1.0], [0, 0, 0, 1]],
+    ),
+    "inside": Camera.from_matrices(
+        look_at((0.3, -0.2, 0.1), (1.0, 1.0, 0.0)), perspective(25.0, 36.0, 0.05, 100.0)
+    ),
+}
+
+
+def mask(images: np.ndarray) -> np.ndarray:
+    """Return where images are not background, ``(..., H, W)`` bool."""
+    background = np.round(np.array(look.BACKGROUND) * 255).astype(np.uint8)
+    return (images != background).any(axis=-1)
