@@ -15,7 +15,7 @@ from .endpoint import Endpoint
 from .errors import ChannelTimeout, PeerLost
 from .wire import Limits
 
-HEARTBEAT_TIMEOUT_MS = 3000
+HEARTBEAT_TIMEOUT_MS = 2500
 """A peer that leaves heartbeats unanswered for this long is gone."""
 CONNECT_TIMEOUT_S = 60.0
 """How long a side that connects waits, in ``recv(None)``, for a peer that has never been there."""
@@ -27,6 +27,9 @@ class Duplex:
 
     Not thread-safe: use a channel from the thread that made it. While the main thread is busy,
     ZeroMQ's own thread keeps the connection alive.
+
+    A side that binds serves one client at a time. While it is there, another that connects is left
+    waiting and must connect anew once the first has gone.
 
     Incoming messages are queued without bound (a full queue would stop the heartbeats as well), so
     take them off in time.

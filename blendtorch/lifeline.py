@@ -160,6 +160,8 @@ def _signal_tree(child: subprocess.Popen, *, hard: bool) -> None:
         return
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL if hard else signal.SIGTERM)
+        if not hard:
+            os.killpg(child.pid, signal.SIGCONT)  # one that has been stopped could not act on it
 
 
 def _close_in_forked_child() -> None:

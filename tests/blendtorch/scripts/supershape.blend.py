@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A script as people wrote them for the original: parameters come in, one picture each goes out."""
 
+import bpy
 import supershape as sshape
 
 from blendtorch import btb
@@ -34,6 +35,7 @@ def after_frame(job, off, pub):
 
 def main():
     btargs, _ = btb.parse_blendtorch_args()
+    bpy.data.objects.remove(bpy.data.objects["Cube"])
     mesh = sshape.make_bpy_mesh(SIZE)
     job = Job()
 

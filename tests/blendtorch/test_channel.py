@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Deadlines, keys and lost peers, between real processes."""
+
+import os
+import signal
+import statistics
+import time
+
+import pytest
+import zmq
+from conftest import wait_for
+
+from blendtorch import btb, btt
+from blendtorch.credentials import ENV_CREDENTIALS, Credentials
+from blendtorch.errors import ChannelTimeout, CredentialsError, PeerLost
+
+
+def test_recv_returns_none_in_time(pair):
+    for channel in pair:
+        assert channel.recv(timeoutms=0) is None
+        started = time.monotonic()
+        assert channel.recv(timeoutms=200) is None
+        assert 0.15 < time.monotonic() - started < 1.0
+
+
+def test_looking_costs_next_to_nothing(pair):
+    server, _ = pair
+    costs = []
+    for _ in range(2000):
+        started = time.perf_counter()
+        server.recv(timeoutms=0)
+        costs.append(time.perf_counter() - started)
+    assert statistics.median(costs) < 1e-4
+
+
+def test_send_without_a_peer_times_out(keys):
+    with (
+        btb.DuplexChannel("tcp://127.0.0.1:*", timeoutms=200, credentials=keys) as server,
+        pytest.raises(ChannelTimeout, match="has not connected"),
+    ):
+        server.send(a=1)
+
+
+def test_publish_without_a_reader_times_out(keys):
+    with (
+        btb.DataPublisher("tcp://127.0.0.1:*", timeoutms=200, credentials=keys) as publisher,
+        pytest.raises(ChannelTimeout),
+    ):
+        publisher.publish(a=1)
+
+
+def test_a_literal_port(keys):
+    probe = btb.DuplexChannel("tcp://127.0.0.1:*", credentials=keys)
+    address = probe.address
+    probe.close()
+
+    def bind():
+        try:
+            return btb.DuplexChannel(address, credentials=keys)
+        except zmq.ZMQError:  # closing goes on in the background
+            return None
+
+    made = []
+    wait_for(lambda: made.append(bind()) or made[-1] is not None)
+    with made[-1] as server, btt.DuplexChannel(address, credentials=keys) as client:
+        client.send(a=1)
+        assert server.recv(5000)["a"] == 1
+
+
+@pytest.mark.parametrize("address", ["ipc:///tmp/x", "tcp://127.0.0.1", "tcp://127.0.0.1:*/a b"])
+def test_nonsense_addresses(address, keys):
+    with pytest.raises(ValueError, match="address"):
+        btb.DuplexChannel(address, credentials=keys)
+
+
+def test_close_returns_with_messages_unsent(keys):
+    client = btt.DuplexChannel("tcp://127.0.0.1:9", credentials=keys, lingerms=-1)
+    client.send(a=1)
+    started = time.monotonic()
+    client.close()
+    client.close()
+    assert time.monotonic() - started < 1.0
+    with pytest.raises(ValueError, match="closed"):
+        client.recv(0)
+
+
+# --- keys ----------------------------------------------------------------------------------------
+
+
+def test_no_keys_no_channel(monkeypatch):
+    monkeypatch.delenv(ENV_CREDENTIALS, raising=False)
+    with pytest.raises(CredentialsError, match="BlenderLauncher"):
+        btb.DuplexChannel("tcp://127.0.0.1:*")
+    with pytest.raises(CredentialsError, match="loopback"):
+        btb.DuplexChannel("tcp://0.0.0.0:*", insecure=True)
+    with (
+        btb.DuplexChannel("tcp://127.0.0.1:*", insecure=True) as server,
+        btt.DuplexChannel(server.address, insecure=True) as client,
+    ):
+        client.send(a=1)
+        assert server.recv(5000)["a"] == 1
+
+
+def test_keys_stay_out_of_sight(keys):
+    for secret in (keys.server_secret, keys.client_secret, keys.server_public):
+        assert secret not in repr(keys)
+    assert Credentials.loads(keys.dumps()) == keys
+    for text in ("", "{}", "[]", keys.dumps().replace(keys.client_secret, "short")):
+        with pytest.raises(CredentialsError):
+            Credentials.loads(text)
+
+
+def strangers(address, keys):
+    """Sockets without the run's keys: plain, with keys of their own, and with half of the run's."""
+    other = Credentials.new()
+    for server_key, client in (
+        (None, None),
+        (other.server_public, other),
+        (keys.server_public, other),
+    ):
+        socket = zmq.Context.instance().socket(zmq.PAIR)
+        socket.linger = 0
+        if client is not None:
+            socket.curve_serverkey = server_key.encode()
+            socket.curve_publickey = client.client_public.encode()
+            socket.curve_secretkey = client.client_secret.encode()
+        socket.connect(address)
+        yield socket
+
+
+@pytest.mark.parametrize("strangers_first", [True, False])
+def test_strangers_are_not_answered_and_disturb_nobody(keys, strangers_first):
+    with btb.DuplexChannel("tcp://127.0.0.1:*", credentials=keys) as server:
+        intruders = []
+        if strangers_first:
+            intruders = list(strangers(server.address, keys))
+            time.sleep(0.3)
+            assert not server.connected
+        with btt.DuplexChannel(server.address, credentials=keys) as client:
+            client.send(i=-1)
+            assert server.recv(5000)["i"] == -1
+            intruders = intruders or list(strangers(server.address, keys))
+            for i in range(20):
+                for intruder in intruders:
+                    if intruder.poll(0, zmq.POLLOUT):
+                        intruder.send(b"let me in", zmq.NOBLOCK)
+                client.send(i=i)
+                assert server.recv(5000)["i"] == i
+                server.send(i=i)
+                assert client.recv(5000)["i"] == i
+                time.sleep(0.02)
+            assert server.recv(0) is None
+            assert all(not intruder.poll(0) for intruder in intruders)
+            assert server.connected
+            assert not server.peer_lost
+        for intruder in intruders:
+            intruder.close()
+
+
+def test_a_second_client_does_not_disturb_the_first(keys):
+    with (
+        btb.DuplexChannel("tcp://127.0.0.1:*", credentials=keys) as server,
+        btt.DuplexChannel(server.address, credentials=keys) as first,
+    ):
+        first.send(i=1)
+        assert server.recv(5000)["i"] == 1
+        with btt.DuplexChannel(server.address, credentials=keys) as second:
+            wait_for(lambda: second.connected)
+            second.send(i=666)
+            first.send(i=2)
+            assert server.recv(5000)["i"] == 2
+            assert server.recv(100) is None
+        time.sleep(0.1)
+        assert server.connected
+        assert not server.peer_lost
+        server.send(i=3)
+        assert first.recv(5000)["i"] == 3
+
+
+# --- lost peers ----------------------------------------------------------------------------------
+
+
+def connect(start, keys, side):
+    """Return the channel of this process and the child behind the other side."""
+    if side == "bind":
+        child = start("peer.py", "bind")
+        channel = btt.DuplexChannel(child.stdout.readline().decode().strip(), credentials=keys)
+        channel.send(hello=True)
+    else:
+        channel = btb.DuplexChannel("tcp://127.0.0.1:*", credentials=keys)
+        child = start("peer.py", "connect", channel.address)
+    assert channel.recv(20_000)
+    return channel, child
+
+
+@pytest.mark.parametrize("side", ["bind", "connect"])
+def test_a_killed_peer_is_noticed(start, keys, side):
+    channel, child = connect(start, keys, side)
+    with channel:
+        started = time.monotonic()
+        child.kill()
+        with pytest.raises(PeerLost):
+            channel.recv()
+        assert time.monotonic() - started < 5.0
+        assert channel.peer_lost
+        assert not channel.connected
+        with pytest.raises(PeerLost):
+            channel.send(a=1)
+        with pytest.raises(PeerLost):
+            channel.recv(timeoutms=0)
+
+
+@pytest.mark.parametrize("side", ["bind", "connect"])
+def test_a_stopped_peer_is_noticed(start, keys, side):
+    channel, child = connect(start, keys, side)
+    with channel:
+        started = time.monotonic()
+        os.kill(child.pid, signal.SIGSTOP)
+        with pytest.raises(PeerLost):
+            channel.recv()
+        assert time.monotonic() - started < 5.0
+
+
+@pytest.mark.parametrize("side", ["bind", "connect"])
+def test_what_a_lost_peer_had_sent_is_delivered_first(start, keys, side):
+    channel, child = connect(start, keys, side)
+    with channel:
+        channel.send(count=200)
+        lines = iter(child.stdout.readline, b"")
+        assert any(line == b"sent\n" for line in lines)
+        time.sleep(0.3)
+        child.kill()
+        child.wait()
+        assert [channel.recv(5000)["i"] for _ in range(200)] == list(range(200))
+        with pytest.raises(PeerLost):
+            channel.recv(5000)
+
+
+def test_a_busy_peer_is_not_lost(pair):
+    server, client = pair
+    for i in range(100):  # more than any queue of the original
+        client.send(i=i, data=b"x" * 100_000)
+    deadline = time.monotonic() + 4.0  # beyond the heartbeats' time-out
+    while time.monotonic() < deadline:
+        pass
+    assert [server.recv(5000)["i"] for _ in range(100)] == list(range(100))
+    assert not server.peer_lost
+    assert not client.peer_lost
+
+
+def test_a_peer_may_come_back(keys):
+    with btb.DuplexChannel("tcp://127.0.0.1:*", credentials=keys) as server:
+        for i in range(3):
+            with btt.DuplexChannel(server.address, credentials=keys) as client:
+                client.send(i=i)
+                assert server.recv(5000)["i"] == i
+                assert not server.peer_lost
+            wait_for(lambda: server.peer_lost)

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Instances start, tell where they are, fail loudly and never stay behind."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+import time
+
+import bpy
+import pytest
+from conftest import ROOT, alive, wait_for
+
+from blendtorch import btt
+from blendtorch.btt.finder import discover_blender
+from blendtorch.credentials import ENV_CREDENTIALS
+from blendtorch.errors import CredentialsError, LaunchError, PeerLost
+
+
+def launch(scripts, name, **kwargs):
+    kwargs = {"scene": "", "blend_path": "bpy", "background": True, **kwargs}
+    return btt.BlenderLauncher(script=scripts / name, **kwargs)
+
+
+def ask(address):
+    with btt.DuplexChannel(address) as channel:
+        channel.send(who=True)
+        return channel.recv(20_000)
+
+
+def test_two_instances(scripts, tmp_path):
+    scene = tmp_path / "scene.blend"
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    bpy.context.collection.objects.link(bpy.data.objects.new("Only", None))
+    bpy.ops.wm.save_as_mainfile(filepath=str(scene))
+    with launch(
+        scripts,
+        "two_sockets.blend.py",
+        scene=scene,
+        num_instances=2,
+        named_sockets=["CTRL", "DATA"],
+        instance_args=[["--x", 3], ["-h", "4"]],
+        seed=10,
+        env={"MY_VARIABLE": "mine"},
+        python_path=[tmp_path],
+        startup_timeout=20,
+        log_dir=tmp_path / "logs",
+    ) as bl:
+        info = bl.launch_info
+        bl.assert_alive()
+        addresses = info.addresses["CTRL"]
+        assert list(info.addresses) == ["CTRL", "DATA"]
+        assert len(set(addresses)) == 2
+        answers = [ask(a) for a in addresses]
+        pids = [p.pid for p in info.processes]
+        assert [a["btid"] for a in answers] == [0, 1]
+        assert [a["seed"] for a in answers] == [10, 11]
+        assert [a["remainder"] for a in answers] == [["--x", "3"], ["-h", "4"]]
+        for answer, command, process in zip(answers, info.commands, info.processes, strict=True):
+            assert answer["variable"] == "mine"
+            assert str(tmp_path) in answer["path"]
+            assert answer["background"]
+            assert answer["file"] == str(scene)
+            assert answer["objects"] == ["Only"]
+            for secret in (info.credentials.server_secret, info.credentials.client_secret):
+                assert secret not in command
+                with open(f"/proc/{process.pid}/cmdline") as cmdline:
+                    assert secret not in cmdline.read()
+        with pytest.raises(KeyError):
+            info.addresses["NONE"]
+        started = time.monotonic()
+    assert time.monotonic() - started < 8.0
+    assert not any(alive(p) for p in pids)
+    assert (tmp_path / "logs" / "blender-1.log").exists()
+    with pytest.raises(CredentialsError):
+        btt.DuplexChannel(addresses[0])
+
+
+def test_an_error_in_the_script_is_shown(scripts):
+    with launch(scripts, "broken.blend.py", named_sockets=["CTRL"]) as bl:
+        with pytest.raises(LaunchError, match="the lamp is missing") as caught:
+            bl.launch_info.addresses["CTRL"]
+        assert "exit code 255" in str(caught.value)
+        with pytest.raises(LaunchError, match="the lamp is missing"):
+            bl.assert_alive()
+
+
+def test_an_error_while_playing_is_shown(scripts):
+    with launch(scripts, "broken_later.blend.py", named_sockets=["CTRL"]) as bl:
+        (address,) = bl.launch_info.addresses["CTRL"]
+        with btt.DuplexChannel(address) as channel:
+            channel.send(go=True)
+            with pytest.raises(PeerLost):
+                channel.recv()
+        bl.wait(timeout=10)
+        with pytest.raises(LaunchError, match="the lamp has fallen"):
+            bl.assert_alive()
+
+
+def test_a_script_that_opens_nothing(scripts):
+    with launch(scripts, "silent.blend.py", named_sockets=["CTRL"], startup_timeout=1) as bl:
+        started = time.monotonic()
+        with pytest.raises(LaunchError, match="within 1 s"):
+            bl.launch_info.addresses["CTRL"]
+        assert time.monotonic() - started < 5.0
+
+
+def test_a_failed_start_leaves_nothing(scripts, monkeypatch):
+    from blendtorch.btt import launcher as module
+
+    children = []
+    spawn = module.lifeline.spawn
+
+    def second_fails(*args, **kwargs):
+        if children:
+            raise OSError("no more processes")
+        children.append(spawn(*args, **kwargs))
+        return children[0]
+
+    monkeypatch.setattr(module.lifeline, "spawn", second_fails)
+    with (
+        pytest.raises(OSError, match="no more"),
+        launch(scripts, "silent.blend.py", num_instances=2),
+    ):
+        pytest.fail("it started")
+    assert not alive(children[0].pid)
+
+
+def test_the_end_reaches_what_an_instance_started(scripts):
+    with launch(
+        scripts, "idle.blend.py", named_sockets=["CTRL"], instance_args=[["--with-child"]]
+    ) as bl:
+        (address,) = bl.launch_info.addresses["CTRL"]
+        answer = ask(address)
+        assert alive(answer["child"])
+    assert not alive(answer["pid"])
+    wait_for(lambda: not alive(answer["child"]), 2.0)
+
+
+def test_wrong_arguments(scripts):
+    for kwargs, error in (
+        ({"num_instances": 0}, ValueError),
+        ({"proto": "udp"}, ValueError),
+        ({"instance_args": [[], []]}, ValueError),
+        ({"scene": "/nowhere.blend"}, FileNotFoundError),
+    ):
+        with pytest.raises(error):
+            launch(scripts, "silent.blend.py", **kwargs)
+    with (
+        pytest.raises(ValueError, match="name a socket"),
+        launch(scripts, "silent.blend.py", named_sockets=["a b"]),
+    ):
+        pytest.fail("it started")
+
+
+def test_the_bpy_module_is_found():
+    info = discover_blender("bpy")
+    assert info["kind"] == "module"
+    assert (info["major"], info["minor"]) == bpy.app.version[:2]
+
+
+def test_another_process_connects_and_a_killed_launcher_leaves_no_orphans(scripts, tmp_path):
+    file = tmp_path / "launch.json"
+    env = {k: v for k, v in os.environ.items() if k != ENV_CREDENTIALS}
+    launching = subprocess.Popen(
+        [sys.executable, scripts / "launching.py", scripts / "idle.blend.py", file],
+        env={**env, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+    )
+    try:
+        pids = [int(p) for p in launching.stdout.readline().split()]
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert json.loads(file.read_text())["addresses"] == {"CTRL": None}
+        info = btt.LaunchInfo.load_json(file)
+        channels = [btt.DuplexChannel(a) for a in info.addresses["CTRL"]]
+        for channel in channels:
+            wait_for(lambda channel=channel: channel.connected)
+        assert all(alive(p) for p in pids)
+    finally:
+        launching.kill()
+        launching.wait()
+        launching.stdout.close()
+    assert wait_for(lambda: not any(alive(p) for p in pids), 5.0) < 5.0
+    for channel in channels:
+        with pytest.raises(PeerLost):
+            channel.recv(5000)
+        channel.close()
