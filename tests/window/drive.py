@@ -34,7 +34,7 @@ EVENT_SECONDS = 0.05
 
 
 def run(steps: Callable[[], Generator[float, None, object]], keep_open: bool = False) -> None:
-    """Drive Blender with the generator from when its window is up, then quit.
+    """Drive Blender with the generator from when its window has been drawn, then quit.
 
     The result is in a file before Blender quits, so that an error while quitting takes nothing.
     With `keep_open` Blender stays, for a test that ends it by other means.
@@ -45,7 +45,7 @@ def run(steps: Callable[[], Generator[float, None, object]], keep_open: bool = F
         nonlocal generator
         try:
             if generator is None:
-                generator = steps()
+                generator = _after_first_drawing(steps)
             with bpy.context.temp_override(window=main_window()):
                 return next(generator)
         except StopIteration as end:
@@ -58,7 +58,19 @@ def run(steps: Callable[[], Generator[float, None, object]], keep_open: bool = F
                 bpy.ops.wm.quit_blender()
         return None
 
-    bpy.app.timers.register(advance, first_interval=0.5, persistent=True)
+    bpy.app.timers.register(advance, first_interval=0.1, persistent=True)
+
+
+def _after_first_drawing(steps: Callable[[], Generator[float, None, object]]) -> Iterator[float]:
+    """What comes before the first drawing meets no buttons; in software that takes seconds."""
+    drawn = []
+    handler = bpy.types.SpaceView3D.draw_handler_add(drawn.append, (True,), "WINDOW", "POST_PIXEL")
+    try:
+        yield from until(lambda: drawn, 60, "the first drawing of the 3D view")
+        yield EVENT_SECONDS
+    finally:
+        bpy.types.SpaceView3D.draw_handler_remove(handler, "WINDOW")
+    return (yield from steps())
 
 
 def seconds(duration: float) -> float:

@@ -311,6 +311,15 @@ class BlenderWindow(BlenderProcess):
         """Save the whole display as a PNG file, in the test's folder unless the path says else."""
         return save_screen(self.folder, self.folder / name)
 
+    def wait_until_drawn(self, timeout: float = 60.0) -> None:
+        """Wait till there is more to see than a window's frame; clicks before that are lost."""
+
+        def is_drawn() -> bool:
+            rgb = read_screen(self.folder)[2]
+            return len({rgb[start : start + 3] for start in range(0, len(rgb), 39)}) > 500
+
+        self.wait_for(is_drawn, timeout, "the first drawing of the window")
+
     def pixels(self) -> tuple[int, int, bytes]:
         """Width, height and RGB bytes of the display, top row first."""
         return read_screen(self.folder)
