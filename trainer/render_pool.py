@@ -12,6 +12,7 @@ import logging
 import os
 import subprocess
 import tempfile
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -50,7 +51,9 @@ MAX_ATTEMPTS = 3
 """Workers that may die of one request before the run gives up."""
 MAX_FAILED_STARTS = 2
 """Workers in a row that may fail to start before the run gives up."""
-MAX_CHUNK = 64
+CHUNK = 16
+"""Shapes a request. Fixed, so that a batch is divided alike, and its images are the same to the
+last bit, for any number of workers: a draw's rounding depends on the place in its atlas."""
 IDLE_WAIT_MS = 5
 
 
@@ -123,6 +126,7 @@ class _Worker:
         self._channel: btt.DuplexChannel | None = None
         self._process: subprocess.Popen | None = None
         self._log: Path | None = None
+        self._launched = threading.Event()
         self._address = threads.submit(self._launch)
 
     def receive(self, timeout_ms: int) -> Message | None:
@@ -139,7 +143,12 @@ class _Worker:
                 return None
             self._channel = btt.DuplexChannel(self._address.result())
         data = self._channel.recv(timeoutms=timeout_ms)
-        return None if data is None else unpack(data)
+        if data is not None:
+            return unpack(data)
+        if self._process.poll() is not None:
+            # One that dies before it was connected is never missed by the channel.
+            raise PeerLost(f"It ended with exit code {self._process.returncode}.")
+        return None
 
     def send(self, request: RenderRequest) -> None:
         self._channel.send(**pack(request))
@@ -148,6 +157,7 @@ class _Worker:
         """End the process, whatever its state."""
         if self._channel is not None:
             self._channel.close()
+        self._launched.wait(START_TIMEOUT_S)
         self._launcher.__exit__(None, None, None)
 
     def obituary(self, error: Exception) -> str:
@@ -162,8 +172,11 @@ class _Worker:
         return blender.explain_death(self._process.returncode, said)
 
     def _launch(self) -> str:
-        info = self._launcher.__enter__().launch_info
-        self._process, self._log = info.processes[0], Path(info.log_files[0])
+        try:
+            info = self._launcher.__enter__().launch_info
+            self._process, self._log = info.processes[0], Path(info.log_files[0])
+        finally:
+            self._launched.set()
         return info.addresses["CTRL"][0]
 
 
@@ -204,10 +217,9 @@ class LocalPool:
         """See :class:`RenderPool`."""
         parameters = np.ascontiguousarray(parameters, dtype=np.float32)
         images = np.empty((len(parameters), self._size, self._size, 3), dtype=np.uint8)
-        chunk = min(MAX_CHUNK, max(1, -(-len(parameters) // len(self._workers))))
         waiting = deque(
-            _Job(first, parameters[first : first + chunk])
-            for first in range(0, len(parameters), chunk)
+            _Job(first, parameters[first : first + CHUNK])
+            for first in range(0, len(parameters), CHUNK)
         )
         missing = len(waiting)
         while missing:

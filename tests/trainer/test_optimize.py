@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whole runs from the command line, rendered by a real Blender."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gdr_core import parameters
+from trainer import cli
+
+ROOT = Path(__file__).parents[2]
+SMALL = ["--size", "32", "--batch", "16", "--seed", "3", "--workers", "1"]
+HIDDEN = ["--hidden", "m1=2.25:0.1", "--hidden", "m2=2.25:0.1", "--hidden-count", "16"]
+
+
+def optimize(*argv) -> int:
+    return cli.main(["optimize", "--quiet", *map(str, argv)])
+
+
+def history(folder: Path) -> list[dict[str, str]]:
+    """Return the rows without the column that no two runs share."""
+    with (folder / "history.csv").open(newline="") as file:
+        return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
+
+
+def result(folder: Path) -> dict:
+    return json.loads((folder / "result.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run of twelve steps that nothing disturbs."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    assert optimize(*HIDDEN, *SMALL, "--steps", 12, "--out", folder) == 0
+    return folder
+
+
+def test_a_run_leaves_every_file(whole):
+    found = result(whole)
+    assert list(found) == [
+        *("schema", "status", "estimator", "seed", "steps", "renders", "seconds"),
+        *("parameters", "truth"),
+    ]
+    assert (found["schema"], found["status"], found["estimator"]) == (1, "done", "adversarial")
+    assert (found["seed"], found["steps"], found["renders"]) == (3, 12, 12 * 16)
+    assert found["seconds"].keys() == {"total", "render", "train"}
+    assert found["truth"]["m1"]["mean"] == 2.25
+    assert found["truth"]["m1"]["drawn_std"] > 0
+    rows = history(whole)
+    assert [int(row["step"]) for row in rows] == list(range(13))
+    assert float(rows[0]["m1_mean"]) == pytest.approx(1.2)
+    assert float(rows[-1]["m1_mean"]) == found["parameters"]["m1"]["mean"]
+    assert float(rows[-1]["m2_std"]) == found["parameters"]["m2"]["std"]
+    for name in ("real", "sim_samples_000", "sim_samples_010"):
+        sheet = np.asarray(Image.open(whole / "images" / f"{name}.png"))
+        assert sheet.shape == (8 * 34 + 2, 8 * 34 + 2, 3)
+        assert sheet.std() > 5
+    assert Image.open(whole / "plots" / "parameters.png").width > 400
+    assert list((whole / "tensorboard").glob("events.*"))
+    log = (whole / "trainer.log").read_text()
+    assert "D step: mean real" in log
+    assert "Done after 12 steps and 192 renders" in log
+
+
+def test_the_same_seed_gives_the_same_history(whole, tmp_path):
+    again = tmp_path / "run"
+    assert optimize("--config", whole / "config.toml", "--out", again) == 0
+    assert history(again) == history(whole)
+    other = tmp_path / "other"
+    assert optimize("--config", whole / "config.toml", "--seed", 4, "--out", other) == 0
+    assert history(other) != history(whole)
+
+
+def test_a_resumed_run_ends_like_one_that_was_not_interrupted(whole, tmp_path):
+    folder = tmp_path / "run"
+    assert optimize(*HIDDEN, *SMALL, "--steps", 5, "--out", folder) == 0
+    assert optimize("--resume", folder, "--steps", 12) == 0
+    assert history(folder) == history(whole)
+    assert result(folder)["parameters"] == result(whole)["parameters"]
+
+
+def start(folder: Path, *argv) -> subprocess.Popen:
+    command = [sys.executable, "-m", "trainer", "optimize", *HIDDEN, *SMALL, *argv]
+    process = subprocess.Popen(
+        [*command, "--steps", "100000", "--out", str(folder)],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline and process.poll() is None:
+        if (folder / "history.csv").is_file() and len(history(folder)) > 3:
+            return process
+        time.sleep(0.1)
+    process.kill()
+    pytest.fail(f"The run did not get going: {process.communicate()[1]}")
+
+
+def test_ctrl_c_saves_what_was_reached(whole, tmp_path):
+    folder = tmp_path / "run"
+    process = start(folder)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Saving what was reached" in said
+    assert result(folder)["status"] == "stopped"
+    steps = result(folder)["steps"]
+    assert steps == int(history(folder)[-1]["step"]) >= 3
+    assert optimize("--resume", folder, "--steps", steps + 2) == 0
+    assert result(folder)["steps"] == steps + 2
+    compared = min(13, steps + 3)
+    assert history(folder)[:compared] == history(whole)[:compared]
+
+
+def test_a_killed_run_goes_on_from_its_checkpoint(whole, tmp_path):
+    folder = tmp_path / "run"
+    process = start(folder)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate(timeout=30)
+    done = int(history(folder)[-1]["step"])
+    assert optimize("--resume", folder, "--steps", max(12, done + 1)) == 0
+    assert history(folder)[:13] == history(whole)[:13]
+
+
+def test_the_limit_of_renders_ends_the_run(tmp_path):
+    assert optimize(*HIDDEN, *SMALL, "--max-renders", 50, "--out", tmp_path / "run") == 0
+    assert result(tmp_path / "run")["renders"] == 48
+
+
+def test_targets_from_a_folder_of_images(tmp_path, capsys):
+    images = tmp_path / "targets"
+    distribution = ["--distribution", "m1=2.25:0.1", "--distribution", "m2=2.25:0.1"]
+    count = ["--count", "12", "--seed", "1", "--size", "64", "--out", str(images)]
+    assert cli.main(["render", *distribution, *count]) == 0
+    with (images / "parameters.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["file"] for row in rows] == sorted(p.name for p in images.glob("*.png"))
+    assert np.log([float(row["m1"]) for row in rows]).mean() == pytest.approx(2.25, abs=0.12)
+    assert {float(row["n1_1"]) for row in rows} == {3.0}
+    (images / "broken.jpg").write_bytes(b"no image")
+    folder = tmp_path / "run"
+    assert optimize("--targets", images, *SMALL, "--steps", 2, "--out", folder) == 0
+    assert result(folder)["truth"] is None
+    assert "broken.jpg (not an image)" in (folder / "trainer.log").read_text()
+    Image.new("RGB", (64, 64)).save(images / "new.png")
+    assert optimize("--resume", folder, "--steps", 4) == 1
+    assert "targets of the run in" in capsys.readouterr().err
+    assert result(folder)["steps"] == 2
+
+
+def test_rendering_one_shape_and_the_result_of_a_run(whole, tmp_path):
+    assert cli.main(["render", "--params", "m1=9.5,m2=9.5", "--out", str(tmp_path / "one")]) == 0
+    with (tmp_path / "one" / "parameters.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert [float(row[name]) for name in parameters.NAMES[:2]] == [9.5, 1.0]
+    out = tmp_path / "many"
+    assert cli.main(["render", "--run", str(whole), "--count", "3", "--out", str(out)]) == 0
+    assert len(list(out.glob("*.png"))) == 3
+    assert cli.main(["render", "--params", "q=1", "--out", str(out)]) == 2
+    assert cli.main(["render", "--run", str(out), "--out", str(out)]) == 2
+
+
+def test_other_families_and_sizes_run(tmp_path):
+    argv = ["--start", "m1=0:1", "--start", "n1_1=3:0.3", "--family", "m1=bounded:4:16"]
+    argv += ["--family", "n1_1=normal", "--size", "128", "--batch", "4", "--renderer", "solid"]
+    folder = tmp_path / "run"
+    assert optimize(*HIDDEN[:4], "--hidden-count", 4, *argv, "--steps", 2, "--out", folder) == 0
+    found = result(folder)["parameters"]
+    assert found["m1"] | {"mean": 0, "std": 0} == {
+        "family": "bounded",
+        "mean": 0,
+        "std": 0,
+        "low": 4.0,
+        "high": 16.0,
+    }
+    assert found["n1_1"]["family"] == "normal"
