@@ -10,6 +10,7 @@ import bpy
 from bpy.props import IntProperty, StringProperty
 
 from . import ids, registration, text
+from .properties import RELATIVE_PATH
 
 PYTHON_VARIABLE = "GDR_TRAINER_PYTHON"
 """Environment variable with the trainer's Python where the preferences name none."""
@@ -29,6 +30,7 @@ class GDR_AP_preferences(bpy.types.AddonPreferences):
         name="Trainer's Python",
         description="Python executable of an environment with PyTorch, for the trainer",
         subtype="FILE_PATH",
+        options=RELATIVE_PATH,
     )
     workers: IntProperty(
         name="Workers",
@@ -42,6 +44,7 @@ class GDR_AP_preferences(bpy.types.AddonPreferences):
         description="Where each run gets a folder of its own; empty for Blender's folder for "
         "extensions' files",
         subtype="DIR_PATH",
+        options=RELATIVE_PATH,
     )
 
     def draw(self, context: bpy.types.Context) -> None:

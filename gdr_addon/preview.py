@@ -77,8 +77,9 @@ def add_sheet(scene: bpy.types.Scene, path: Path) -> None:
         if thing.type == "EMPTY" and ids.PREVIEW_TAG in thing:
             thing.data = image
             return
-    sheet = _link(collection, ids.PREVIEW_SHEET, image, -1)
+    sheet = _link(collection, ids.PREVIEW_SHEET, None, -1)
     sheet.empty_display_type = "IMAGE"
+    sheet.data = image
     sheet.empty_display_size = SIDE
     sheet.empty_image_depth = "DEFAULT"
     sheet.empty_image_side = "DOUBLE_SIDED"
@@ -141,7 +142,7 @@ def frame_area(context: bpy.types.Context) -> bool:
     return True
 
 
-def _link(collection, name: str, data: bpy.types.ID, number: int) -> bpy.types.Object:
+def _link(collection, name: str, data: bpy.types.ID | None, number: int) -> bpy.types.Object:
     thing = bpy.data.objects.new(name, data)
     thing[ids.PREVIEW_TAG] = number
     thing.hide_select = True

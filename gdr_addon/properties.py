@@ -210,7 +210,12 @@ class GDR_PG_settings(bpy.types.PropertyGroup):
         ),
         default="HIDDEN",
     )
-    folder: StringProperty(name="Folder", description="Folder of target images", subtype="DIR_PATH")
+    folder: StringProperty(
+        name="Folder",
+        description="Folder of target images",
+        subtype="DIR_PATH",
+        options=RELATIVE_PATH,
+    )
     hidden_count: IntProperty(
         name="Count",
         description="Number of hidden target images",

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import bpy
 
-from ..gdr_core.messages import Finished, Samples, Targets
+from ..gdr_core.messages import Finished, RunStatus, Samples, Targets
 from ..gdr_core.settings import RunSettings
 from . import contact_sheet, preview, redraw, registration, run_state, trainer_process
 from .run_view import RunView
@@ -165,11 +165,22 @@ def poll_blocking(report) -> RunView:
 
 def _tick() -> float | None:
     began = time.perf_counter()
-    changed = _poll()
-    if changed:
-        redraw.sidebars()
+    try:
+        _poll()
+    except Exception as error:
+        # A timer that raises is not called again: without this the trainer would go on unseen.
+        log.exception("The run's timer failed.")
+        _fail(f"The extension failed unexpectedly ({type(error).__name__}: {error}).")
     durations.append(time.perf_counter() - began)
     return INTERVAL_S if _run is not None else None
+
+
+def _fail(text: str) -> None:
+    view = _last
+    kill()
+    view.status, view.message = RunStatus.FAILED, text
+    run_state.write(run_state.of(bpy.context), view)
+    redraw.sidebars()
 
 
 def _poll() -> bool:

@@ -6,7 +6,12 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from .. import registration
-from .distribution import GDR_PT_distribution, GDR_PT_parameter, GDR_UL_parameters
+from .distribution import (
+    GDR_PT_distribution,
+    GDR_PT_hidden_parameter,
+    GDR_PT_parameter,
+    GDR_UL_parameters,
+)
 from .results import GDR_PT_results
 from .run import GDR_PT_run
 from .target import GDR_PT_target
@@ -18,6 +23,7 @@ CLASSES = (
     GDR_PT_target,
     GDR_PT_distribution,
     GDR_PT_parameter,
+    GDR_PT_hidden_parameter,
     GDR_PT_training,
     GDR_PT_rendering,
     GDR_PT_preview,

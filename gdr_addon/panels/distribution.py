@@ -45,7 +45,7 @@ class GDR_PT_distribution(Sidebar, bpy.types.Panel):
         if not scene_defaults.is_filled(context.scene):
             scene_defaults.ensure_soon()
         layout.template_list(
-            ids.LIST_PARAMETERS, "", gdr, "parameters", gdr, "active_parameter", rows=6
+            ids.LIST_PARAMETERS, "", gdr, "parameters", gdr, "active_parameter", rows=7
         )
         layout.operator(ids.RESET_PARAMETERS, icon="LOOP_BACK")
 
@@ -64,9 +64,7 @@ class GDR_PT_parameter(Sidebar, bpy.types.Panel):
 
     def draw_header_preset(self, context: bpy.types.Context) -> None:
         """Name the parameter in the header."""
-        item = _selected(context.scene.gdr)
-        label = PARAMETERS[INDEX[item.name]].label if item.name in INDEX else item.name
-        self.layout.label(text=label, translate=False)
+        _draw_name(self.layout, _selected(context.scene.gdr))
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw its settings and where it is now."""
@@ -80,8 +78,6 @@ class GDR_PT_parameter(Sidebar, bpy.types.Panel):
         live = run_state.of(context).parameters.get(item.name)
         if live is not None:
             self._draw_live(layout, live.distribution())
-        if context.scene.gdr.target == "HIDDEN":
-            self._draw_hidden(layout, item)
 
     def _draw_start(self, layout, item) -> None:
         layout.prop(item, "family")
@@ -110,16 +106,46 @@ class GDR_PT_parameter(Sidebar, bpy.types.Panel):
             row.label(text=label)
             split.label(text=words, translate=False)
 
-    def _draw_hidden(self, layout, item) -> None:
-        layout.prop(item, "hidden", text="Hidden Target")
-        if item.hidden:
-            column = layout.column(align=True)
-            column.prop(item, "hidden_value", text="Value")
-            column.prop(item, "hidden_low")
-            column.prop(item, "hidden_high")
-            column = layout.column(align=True)
-            column.prop(item, "hidden_mean", text="Internal Mean")
-            column.prop(item, "hidden_std")
+
+class GDR_PT_hidden_parameter(Sidebar, bpy.types.Panel):
+    """The selected parameter of the hidden targets."""
+
+    bl_idname = ids.PANEL_HIDDEN_PARAMETER
+    bl_parent_id = ids.PANEL_DISTRIBUTION
+    bl_label = "Hidden Target"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Show it when there are hidden targets and a parameter is selected."""
+        gdr = context.scene.gdr
+        return gdr.target == "HIDDEN" and _selected(gdr) is not None
+
+    def draw_header(self, context: bpy.types.Context) -> None:
+        """Draw the switch."""
+        self.layout.prop(_selected(context.scene.gdr), "hidden", text="")
+
+    def draw_header_preset(self, context: bpy.types.Context) -> None:
+        """Name the parameter in the header."""
+        _draw_name(self.layout, _selected(context.scene.gdr))
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the distribution that the run is not told."""
+        layout = self.split
+        item = _selected(context.scene.gdr)
+        layout.active = item.hidden
+        column = layout.column(align=True)
+        column.prop(item, "hidden_value", text="Value")
+        column.prop(item, "hidden_low")
+        column.prop(item, "hidden_high")
+        column = layout.column(align=True)
+        column.prop(item, "hidden_mean", text="Internal Mean")
+        column.prop(item, "hidden_std")
+
+
+def _draw_name(layout: bpy.types.UILayout, item) -> None:
+    label = PARAMETERS[INDEX[item.name]].label if item.name in INDEX else item.name
+    layout.label(text=label, translate=False)
 
 
 def _selected(gdr):

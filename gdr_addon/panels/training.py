@@ -14,6 +14,7 @@ class GDR_PT_training(Sidebar, bpy.types.Panel):
 
     bl_idname = ids.PANEL_TRAINING
     bl_label = "Training"
+    bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the estimator's and the renderer's settings."""

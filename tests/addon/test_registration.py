@@ -19,12 +19,12 @@ def _traces():
     }
     return {
         "types": {name for name in dir(bpy.types) if name.startswith("GDR")},
-        "operators": {name for name in dir(bpy.ops.gdr)},
+        "operators": set(dir(bpy.ops.gdr)),
         "handlers": handlers,
         "scene": "gdr" in bpy.types.Scene.bl_rna.properties,
-        "window_manager": {
-            name for name in bpy.types.WindowManager.bl_rna.properties.keys() if "gdr" in name
-        },
+        "window_manager": [
+            key for key, _ in bpy.types.WindowManager.bl_rna.properties.items() if "gdr" in key
+        ],
         "timers": [
             bpy.app.timers.is_registered(function)
             for function in (run_timer._tick, scene_defaults._ensure_all, trainer_check._poll)
