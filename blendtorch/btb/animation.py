@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ from .utils import find_first_view3d
 
 logger = logging.getLogger(__name__)
 
+_REDRAW_S = 0.005
+
 
 @dataclass
 class _Play:
@@ -33,10 +36,10 @@ class _Play:
     pending_post_frame: bool = False
     last_post_frame: int | None = None
     allow_events: bool = True
+    started: bool = False
     stopping: bool = False
     error: BaseException | None = None
     draw_handler: Any = None
-    draw_space: Any = None
 
     @contextmanager
     def events(self, allowed: bool) -> Iterator[None]:
@@ -93,12 +96,13 @@ class AnimationController:
         num_episodes
             How often; -1 is for ever.
         use_animation
-            Whether Blender's own playback steps the frames: the window stays usable and the call
-            returns at once. When False the call blocks and goes as fast as it can. Under
-            ``--background`` there is no playback, so it blocks there in any case.
+            Whether frames are stepped at the scene's rate while the window stays usable; the call
+            returns at once. When False the call blocks and goes as fast as it can. It
+            blocks under ``--background`` in any case.
         use_offline_render
             Whether ``post_frame`` is called from the drawing of a 3D view, where it is safe to use
-            :class:`.OffScreenRenderer` in a window. Blocking play ignores it.
+            :class:`.OffScreenRenderer` in a window. A frame is then left only once it was drawn, so
+            every ``pre_frame`` has its ``post_frame``. Blocking play ignores it.
         use_physics
             Whether the frame range is set for the rigid-body simulation too.
         """
@@ -118,8 +122,11 @@ class AnimationController:
                 self.pre_play.invoke()
             self._connect()
             if use_animation:
-                bpy.context.scene.frame_set(self._play.frame_range[0])
-                bpy.ops.screen.animation_play()
+                if self._play.use_offline_render:
+                    bpy.app.timers.register(self._tick, first_interval=0.0)
+                else:
+                    bpy.context.scene.frame_set(self._play.frame_range[0])
+                    bpy.ops.screen.animation_play()
                 return
             self._loop()
         except BaseException:
@@ -164,11 +171,34 @@ class AnimationController:
         if self._play.error is not None:
             raise self._play.error
 
+    def _tick(self) -> float | None:
+        """Step one frame in a window, but not before the last one was drawn.
+
+        Blender's own playback does not wait for that: at its start it goes on before the window is
+        there, and what ``pre_frame`` had prepared is never rendered.
+        """
+        play = self._play
+        if play is None or play.stopping:
+            return None
+        if play.pending_post_frame:
+            for window in bpy.context.window_manager.windows:
+                for area in window.screen.areas:
+                    if area.type == "VIEW_3D":
+                        area.tag_redraw()
+            return _REDRAW_S
+        scene = bpy.context.scene
+        started = time.monotonic()
+        first, last = play.frame_range
+        scene.frame_set(self.frameid + 1 if play.started and self.frameid < last else first)
+        play.started = True
+        interval = scene.render.fps_base / scene.render.fps
+        return max(0.0, interval - (time.monotonic() - started))
+
     def _connect(self) -> None:
         play = self._play
         bpy.app.handlers.frame_change_pre.append(self._on_pre_frame)
         if play.use_offline_render:
-            _, play.draw_space, _ = find_first_view3d()
+            find_first_view3d()  # raises where there is none
             play.draw_handler = bpy.types.SpaceView3D.draw_handler_add(
                 self._on_post_frame, (), "WINDOW", "POST_PIXEL"
             )
@@ -190,7 +220,7 @@ class AnimationController:
         if play is None:
             return
         self._disconnect()
-        if play.use_animation:
+        if play.use_animation and not play.use_offline_render:
             bpy.ops.screen.animation_cancel(restore_frame=False)
         try:
             if play.error is None:
@@ -220,7 +250,6 @@ class AnimationController:
             or not play.allow_events
             or not play.pending_post_frame
             or play.last_post_frame == self.frameid
-            or (play.use_offline_render and bpy.context.space_data != play.draw_space)
         ):
             return
         play.pending_post_frame = False

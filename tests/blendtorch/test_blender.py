@@ -239,3 +239,20 @@ def test_a_script_for_the_original_runs_unchanged(scripts, scene):
     off.set_render_style(shading="SOLID", overlays=False)
     here = (off.render().astype(np.float32) - 127.5) / 127.5
     assert np.abs(here.transpose(2, 0, 1) - images[0][7]).mean() < 0.01
+
+
+def test_playback_in_a_launched_instance(scripts):
+    with btt.BlenderLauncher(
+        "",
+        scripts / "animation.blend.py",
+        named_sockets=["DATA"],
+        blend_path="bpy",
+        background=True,
+    ) as bl:
+        (item,) = btt.RemoteIterableDataset(
+            bl.launch_info.addresses["DATA"], max_items=1, timeoutms=30_000
+        )
+    assert item["background"]
+    names = [name for name, _ in item["calls"]]
+    assert names[0] == "pre_play"
+    assert names[1:] == 2 * ["pre_animation", *3 * ["pre_frame", "post_frame"], "post_animation"]
