@@ -73,7 +73,7 @@ class Blender:
         return finished
 
 
-@pytest.fixture()
+@pytest.fixture
 def blender(tmp_path):
     window = Blender(tmp_path / "run")
     yield window
