@@ -33,6 +33,18 @@ def ensure_gpu() -> None:
     _log.debug("GPU: %s, %s", gpu.platform.renderer_get(), gpu.platform.backend_type_get())
 
 
+def release_meshes() -> None:
+    """Let go of the GPU's copies of meshes that have changed since; does nothing in a window.
+
+    The dependency graph drops them on threads without a graphics context, so Blender puts them
+    aside until a context is next made current. A window does that with every frame; a headless
+    Blender that only calls ``draw_view3d`` never does, and grows by 8 kB an image (50 x 50 points,
+    Blender 5.0). A render does; it takes 2 ms.
+    """
+    if bpy.app.background:
+        _render_once()
+
+
 def describe() -> dict[str, str]:
     """Return ``{"blender", "renderer", "vendor", "backend"}`` of this process."""
     ensure_gpu()

@@ -59,9 +59,9 @@ def test_samples_smooth_the_edges(renderer):
 
 def test_solid_leaves_the_persons_settings(renderer):
     import bpy
-    from gdr.gdr_addon.renderers.solid import _find_view
+    from gdr.gdr_addon.renderers.viewport import find_view
 
-    space, _ = _find_view()
+    space, _ = find_view()
     space.shading.type = "WIREFRAME"
     space.shading.background_color = (0.1, 0.2, 0.3)
     overlays = space.overlay.show_overlays
