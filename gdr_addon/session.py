@@ -141,6 +141,7 @@ class Session:
             StartRun(settings=run_settings.to_dict(launch.settings), out=str(launch.folder))
         ]
         self._connected = False
+        self._gone = False
         self._finished: Finished | None = None
         self._stop_text = ""
         self._failure = ""
@@ -243,7 +244,7 @@ class Session:
 
     def _receive(self, events: list[Message], until: float) -> bool:
         """Receive until ``until``; return whether nothing is left."""
-        while True:
+        while self._finished is None and not self._gone:
             try:
                 data = self._channel.recv(timeoutms=0)
             except PeerLost:
@@ -264,6 +265,7 @@ class Session:
             self._take(message, events)
             if time.perf_counter() >= until:
                 return False
+        return True
 
     def _connect(self) -> None:
         self._connected = True
@@ -290,7 +292,7 @@ class Session:
             self._flush()
 
     def _flush(self) -> None:
-        while self._connected and self._outbox:
+        while self._connected and not self._gone and self._outbox:
             try:
                 self._channel.send(**pack(self._outbox[0]))
             except ChannelTimeout:
@@ -303,20 +305,17 @@ class Session:
     def _lost(self) -> None:
         """Note that the connection is gone; the process should be about to end."""
         self._outbox.clear()
-        if self._connected and self._due_text != "lost":
-            self._connected = False
-            if not self._failure and self._finished is None:
-                self._failure = "The connection to the trainer was lost."
-            self._due = min(self._due, self._clock() + self._deadlines.lost)
-            self._due_text = "lost"
+        self._gone = True
+        self._failure = self._failure or "The connection to the trainer was lost."
+        self._due = min(self._due, self._clock() + self._deadlines.lost)
+        self._due_text = ""
 
     def _set_due(self, seconds: float, text: str) -> None:
         self._due = self._clock() + seconds
         self._due_text = text
 
     def _overdue(self) -> None:
-        if self._due_text not in ("", "lost"):
-            self._failure = self._due_text
+        self._failure = self._due_text or self._failure
         self._end_child()
 
     def _end_child(self) -> None:

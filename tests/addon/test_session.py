@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The session against real children: good ones, and ones that misbehave in every way."""
+
+import os
+import signal
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+import psutil
+import pytest
+from gdr.gdr_addon import trainer_process
+from gdr.gdr_addon.session import Deadlines, Launch, Session
+from gdr.gdr_core.families import Distribution
+from gdr.gdr_core.messages import Finished, Progress, RunStatus, Samples, Status, Targets
+from gdr.gdr_core.settings import RunSettings, TargetSettings
+
+SCRIPT = Path(__file__).with_name("scripted_trainer.py")
+SETTINGS = RunSettings(targets=TargetSettings(hidden={"m1": Distribution(mean=2.25, std=0.1)}))
+QUICK = Deadlines(handshake=20.0, stop=0.5, leave=0.5, lost=0.5, terminate=0.3)
+
+
+@pytest.fixture
+def start(tmp_path):
+    sessions = []
+
+    def start(behaviour, deadlines=QUICK, **changes):
+        launch = Launch(
+            python=sys.executable,
+            settings=SETTINGS,
+            folder=tmp_path,
+            arguments=(str(SCRIPT), behaviour),
+            **changes,
+        )
+        session = Session(launch, deadlines)
+        sessions.append(session)
+        return session
+
+    yield start
+    for session in sessions:
+        session.kill()
+        assert session.process.poll() is not None
+
+
+def run(session, until=None, timeout=30.0):
+    """Poll as the timer does; return all events, up to the end or until a condition holds."""
+    events = []
+    deadline = time.monotonic() + timeout
+    while session.active and not (until and until(events)):
+        assert time.monotonic() < deadline, (session.status, events[-3:])
+        began = time.perf_counter()
+        events += session.poll()
+        assert time.perf_counter() - began < 1.0
+        time.sleep(0.01)
+    return events
+
+
+def end_of(events):
+    finished = [event for event in events if isinstance(event, Finished)]
+    assert len(finished) == 1
+    assert events[-1] is finished[0]
+    return finished[0]
+
+
+def has(kind):
+    return lambda events: any(isinstance(event, kind) for event in events)
+
+
+def said(status):
+    return lambda events: any(isinstance(e, Status) and e.status == status for e in events)
+
+
+def test_a_run_from_start_to_end(start, tmp_path):
+    session = start("good")
+    assert session.status == RunStatus.STARTING
+    events = run(session)
+    end = end_of(events)
+    assert (end.status, session.status) == (RunStatus.DONE, RunStatus.DONE)
+    assert end.truth == {"m1": (2.25, 0.1), "m2": (2.25, 0.1)}
+    assert end.folder == str(tmp_path)
+    assert [e.step for e in events if isinstance(e, Progress)] == list(range(6))
+    assert sum(isinstance(e, Samples) for e in events) == 6
+    assert next(e for e in events if isinstance(e, Targets)).count == 64
+    # DONE means that the process is gone.
+    assert session.process.poll() == 0
+    assert session.poll() == []
+
+
+def test_pause_and_resume(start):
+    session = start("slow")
+    run(session, has(Progress))
+    session.pause()
+    run(session, said(RunStatus.PAUSED))
+    assert session.status == RunStatus.PAUSED
+    session.resume()
+    run(session, said(RunStatus.RUNNING))
+    session.pause()
+    run(session, said(RunStatus.PAUSED))
+    session.stop()
+    assert session.status == RunStatus.STOPPING
+    assert end_of(run(session)).status == RunStatus.IDLE
+
+
+def test_pause_before_the_trainer_is_there(start):
+    session = start("slow")
+    session.pause()
+    events = run(session, said(RunStatus.PAUSED))
+    assert not any(isinstance(event, Progress) and event.step > 1 for event in events)
+
+
+def test_stop_says_why(start):
+    session = start("slow")
+    run(session, has(Progress))
+    session.stop("Another file was opened, so the run was stopped.")
+    session.stop()
+    end = end_of(run(session))
+    assert end.text.startswith("Another file was opened, so the run was stopped. Stopped after")
+
+
+def test_stop_before_the_trainer_is_there(start):
+    session = start("never-connects")
+    time.sleep(0.1)
+    session.stop()
+    end = end_of(run(session))
+    assert (end.status, end.text) == (RunStatus.IDLE, "Stopped.")
+
+
+def test_stop_of_one_that_ignores_everything(start):
+    session = start("never-connects-and-ignores-terminate")
+    time.sleep(1.5)
+    session.stop()
+    assert end_of(run(session)).status == RunStatus.IDLE
+    assert session.process.returncode == -signal.SIGKILL
+
+
+def test_stop_of_one_that_hangs(start, tmp_path):
+    session = start("hangs-at-stop")
+    run(session, lambda _: (tmp_path / "hanging").exists())
+    session.stop()
+    began = time.monotonic()
+    end = end_of(run(session))
+    assert end.status == RunStatus.IDLE
+    assert "had to be ended" in end.text
+    assert time.monotonic() - began < 4
+    assert session.process.returncode == -signal.SIGKILL
+
+
+def test_one_that_dies_at_the_start(start):
+    end = end_of(run(start("dies-at-start")))
+    assert end.status == RunStatus.FAILED
+    assert end.text == (
+        "The trainer ended unexpectedly (exit code 1): ImportError: No module named 'torch'"
+    )
+
+
+def test_one_that_dies_in_the_middle(start):
+    end = end_of(run(start("dies-mid-run")))
+    assert end.status == RunStatus.FAILED
+    assert end.text == ("The trainer ended unexpectedly (exit code 3): MemoryError: out of memory")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_one_that_is_killed(start):
+    session = start("slow")
+    run(session, has(Progress))
+    session.process.kill()
+    end = end_of(run(session, timeout=5))
+    assert end.status == RunStatus.FAILED
+    assert end.text == "The trainer ended unexpectedly (killed by SIGKILL)."
+
+
+def test_one_that_never_answers(start):
+    session = start("never-connects", Deadlines(handshake=0.5, terminate=0.3))
+    end = end_of(run(session, timeout=5))
+    assert end.status == RunStatus.FAILED
+    assert "did not answer" in end.text
+
+
+def test_one_that_loses_the_connection(start):
+    end = end_of(run(start("closes-the-channel"), timeout=10))
+    assert (end.status, end.text) == (
+        RunStatus.FAILED,
+        "The connection to the trainer was lost.",
+    )
+
+
+def test_one_that_does_not_leave(start):
+    session = start("hangs-after-finish")
+    assert end_of(run(session)).status == RunStatus.DONE
+    assert session.process.returncode == -signal.SIGTERM
+
+
+def test_the_trainers_own_failure_is_told_as_it_is(start):
+    end = end_of(run(start("fails")))
+    assert (end.status, end.text) == (
+        RunStatus.FAILED,
+        "The folder is empty; put images into it.",
+    )
+
+
+def test_nonsense_is_passed_over(start):
+    assert end_of(run(start("talks-nonsense"))).status == RunStatus.DONE
+
+
+def test_a_flood_is_taken_in_sips(start):
+    session = start("floods")
+    calls, events = [], []
+    deadline = time.monotonic() + 60
+    while session.active:
+        assert time.monotonic() < deadline
+        began = time.thread_time()
+        events += session.poll(budget=0.002)
+        calls.append(time.thread_time() - began)
+        time.sleep(0.002)
+    assert end_of(events).status == RunStatus.DONE
+    assert sum(isinstance(e, Progress) for e in events) == 5001
+    # Python's garbage collector may run in any of them.
+    assert statistics.quantiles(calls, n=100)[98] < 0.005
+
+
+def test_kill_is_bounded_and_leaves_nothing(start):
+    session = start("hangs-at-stop")
+    run(session, has(Targets))
+    began = time.monotonic()
+    session.kill()
+    assert time.monotonic() - began < 2.0
+    assert not psutil.pid_exists(session.process.pid)
+    assert session.poll() == []
+    session.kill()
+
+
+def test_a_python_that_cannot_be_started(tmp_path):
+    launch = Launch(python=str(tmp_path / "none"), settings=SETTINGS, folder=tmp_path)
+    with pytest.raises(OSError, match="none"):
+        Session(launch)
+
+
+def test_the_environment_has_nothing_of_blenders_python(tmp_path):
+    base = {
+        "PATH": "/bin",
+        "PYTHONHOME": "/blender",
+        "PYTHONPATH": "/blender/lib",
+        "PYTHONNOUSERSITE": "1",
+        "BLENDER_USER_RESOURCES": "/resources",
+    }
+    env = trainer_process.environment(
+        tmp_path, {"GDR_ADDRESS": "tcp://x"}, [Path("/a"), Path("/b")], base
+    )
+    assert env["PYTHONPATH"] == str(tmp_path)
+    assert not {"PYTHONHOME", "PYTHONNOUSERSITE"} & env.keys()
+    assert env["BLENDER_USER_RESOURCES"] == "/resources"
+    assert env["GDR_WORKER_SITE_PACKAGES"] == f"/a{os.pathsep}/b"
+    assert env["GDR_ADDRESS"] == "tcp://x"
+
+
+def test_run_folders_never_collide(tmp_path):
+    first, second = (trainer_process.new_run_folder(tmp_path / "runs") for _ in range(2))
+    assert first != second
+    assert first.is_dir()
+    assert second.is_dir()
+
+
+def test_the_last_line_of_a_log(tmp_path):
+    path = tmp_path / "log"
+    assert trainer_process.last_line(path) == ""
+    path.write_text("x" * 10_000 + "\nTraceback\n  last words \n\n")
+    assert trainer_process.last_line(path) == "last words"
+
+
+def test_events_are_messages(start):
+    for event in run(start("good")):
+        assert isinstance(event, msgspec.Struct)
