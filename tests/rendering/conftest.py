@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import runpy
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ import pytest
 pytest.importorskip("bpy")
 
 ROOT = Path(__file__).resolve().parents[2]
+# For drawn_shapes, in every import mode of pytest.
+sys.path.insert(0, str(Path(__file__).parent))
 runpy.run_path(str(ROOT / "gdr_addon" / "standalone.py"))["load"]()
 
 from gdr.gdr_addon.renderers import make_renderer  # noqa: E402
