@@ -1,26 +1,4 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Blender of the window tests, and where there is none a skip that is hard to overlook."""
+"""Fixtures of the tests in a window."""
 
-import os
-
-import pytest
-from blender_for_tests import NoBlender, TestBlender, find
-from harness import missing_programs
-
-
-@pytest.fixture(scope="session")
-def blender() -> TestBlender:
-    """The Blender that has a window: GDR_BLENDER, or the one that GDR_BLENDER_VERSION names."""
-    try:
-        found = find(os.environ.get("GDR_BLENDER_VERSION", "4.3"))
-    except NoBlender as error:
-        return _give_up(str(error))
-    if missing := missing_programs(found):
-        return _give_up(f"The window tests need {', '.join(missing)}.")
-    return found
-
-
-def _give_up(reason: str):
-    if os.environ.get("CI"):
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)
+from window_blender import blender as blender
