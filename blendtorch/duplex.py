@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
+from collections import deque
 from typing import Any
 
 import zmq
@@ -20,6 +22,11 @@ HEARTBEAT_TIMEOUT_MS = 2500
 CONNECT_TIMEOUT_S = 60.0
 """How long a side that connects waits, in ``recv(None)``, for a peer that has never been there."""
 _DRAIN_MS = 50
+_ROOM_MS = 5
+_HELLO = b""  # the first frame a client sends, so that the binding side knows whom to send to
+_BYE = b"bye"
+
+logger = logging.getLogger(__name__)
 
 
 class Duplex:
@@ -28,8 +35,8 @@ class Duplex:
     Not thread-safe: use a channel from the thread that made it. While the main thread is busy,
     ZeroMQ's own thread keeps the connection alive.
 
-    A side that binds serves one client at a time. While it is there, another that connects is left
-    waiting and must connect anew once the first has gone.
+    A side that binds has one client at a time, the newest: one that connects while another is there
+    takes its place, and the other gets :class:`.PeerLost`.
 
     Incoming messages are queued without bound (a full queue would stop the heartbeats as well), so
     take them off in time.
@@ -52,8 +59,15 @@ class Duplex:
         self.btid = btid
         self.timeoutms = timeoutms
         self._bind = bind
+        self._client: bytes | None = None  # the binding side's peer
+        self._retired: set[bytes] = set()
+        self._replaced = False
+        self._inbox: deque[list[zmq.Frame]] = deque()
+        self._greetings = 1
+        # Not PAIR: it leaves a client that comes before the last one's connection is cleared away
+        # connected to nobody, for ever.
         self._endpoint = Endpoint(
-            zmq.PAIR,
+            zmq.ROUTER if bind else zmq.DEALER,
             [str(address)],
             bind=bind,
             lingerms=lingerms,
@@ -64,24 +78,27 @@ class Duplex:
             insecure=insecure,
             limits=limits,
             zero_copy=zero_copy,
+            routing_id=None if bind else b"c" + os.urandom(16),
         )
         self.address = self._endpoint.addresses[0]
+        if not bind:
+            self._endpoint.try_send([_HELLO])
 
     @property
     def connected(self) -> bool:
         """Whether the other side is there now."""
         if self._endpoint.closed:
             return False
-        self._endpoint.monitor.update()
-        return self._endpoint.monitor.connected
+        self._look()
+        return self._endpoint.monitor.connected and not self._replaced
 
     @property
     def peer_lost(self) -> bool:
         """Whether the other side was there and is gone; False again once one is back."""
         if self._endpoint.closed:
             return False
-        self._endpoint.monitor.update()
-        return self._endpoint.monitor.lost
+        self._look()
+        return self._endpoint.monitor.lost or self._replaced
 
     def recv(self, timeoutms: int | None = None) -> dict[str, Any] | None:
         """Return the next message.
@@ -108,18 +125,22 @@ class Duplex:
             If a message was refused. The channel goes on.
         """
         end = self._open()
-        if end.ready():
-            return end.receive()
-        end.monitor.update()
-        if timeoutms == 0 and not end.monitor.lost:
+        frames = self._next()
+        if frames is not None:
+            return end.decode(frames)
+        self._look()
+        if timeoutms == 0 and not end.monitor.lost and not self._replaced and not self._inbox:
             return None
         started = time.monotonic()
         while True:
-            if end.monitor.lost:
+            frames = self._next()
+            if frames is None and (end.monitor.lost or self._replaced):
                 # The news of the end overtakes the last messages by a moment.
-                if end.socket.poll(_DRAIN_MS):
-                    return end.receive()
+                if not self._replaced and end.socket.poll(_DRAIN_MS):
+                    continue
                 raise PeerLost(self._gone())
+            if frames is not None:
+                return end.decode(frames)
             elapsed = time.monotonic() - started
             if timeoutms is not None:
                 left = timeoutms - elapsed * 1000
@@ -132,9 +153,7 @@ class Duplex:
                 if left <= 0:
                     raise ChannelTimeout(f"Nobody answers at {self.address}, or the keys differ.")
             end.wait(left)
-            if end.ready():
-                return end.receive()
-            end.monitor.update()
+            self._look()
 
     def send(self, **kwargs: Any) -> int:
         """Send a message; the ids `btid` and `btmid` are added to it.
@@ -158,22 +177,81 @@ class Duplex:
         frames = end.encode({"btid": self.btid, "btmid": message_id, **kwargs})
         deadline = time.monotonic() + self.timeoutms / 1000
         while True:
-            end.monitor.update()
-            if end.monitor.lost:
+            self._look()
+            if end.monitor.lost or self._replaced:
                 raise PeerLost(self._gone())
-            if end.try_send(frames):
+            if not self._bind:
+                sent = end.try_send(frames)
+            else:
+                sent = self._client is not None and end.try_send([self._client, *frames])
+            if sent:
                 return message_id
-            left = deadline - time.monotonic()
+            left = (deadline - time.monotonic()) * 1000
             if left <= 0:
                 why = "does not take messages" if end.monitor.connected else "has not connected"
                 raise ChannelTimeout(f"The other side of {self.address} {why}.")
-            end.wait(left * 1000, to_send=True)
+            if self._bind:  # a ROUTER does not tell when there is room
+                self._pump()
+                end.wait(min(left, _ROOM_MS), zmq.POLLIN)
+            else:
+                end.wait(left, zmq.POLLOUT)
 
     def close(self) -> None:
         """Close the channel; always returns at once. Unsent messages get `lingerms`."""
         self._endpoint.close()
 
+    # --- who is there ----------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        """Take in the news of the peer."""
+        end = self._endpoint
+        end.monitor.update()
+        if self._bind:
+            if end.monitor.lost or self._client is None:
+                # A new client may already have said hello.
+                self._pump()
+        elif end.monitor.handshakes > self._greetings and end.try_send([_HELLO]):
+            self._greetings = end.monitor.handshakes
+
+    def _pump(self) -> None:
+        """Put what waits aside, for the sake of the greetings in it."""
+        while (frames := self._receive()) is not None:
+            self._inbox.append(frames)
+
+    def _next(self) -> list[zmq.Frame] | None:
+        """Return the frames of the next message, if there is one."""
+        return self._inbox.popleft() if self._inbox else self._receive()
+
+    def _receive(self) -> list[zmq.Frame] | None:
+        end = self._endpoint
+        while end.ready():
+            frames = end.receive_frames()
+            if self._bind and not self._admit(frames.pop(0).bytes):
+                continue
+            if len(frames) == 1 and len(frames[0]) <= len(_BYE):
+                if len(frames[0]) == 0:
+                    continue
+                if not self._bind and frames[0].bytes == _BYE:
+                    self._replaced = True
+                    continue
+            return frames
+        return None
+
+    def _admit(self, client: bytes) -> bool:
+        """Whether a message of `client` counts; a new one becomes the client."""
+        if client in self._retired:
+            return False
+        if client != self._client:
+            if self._client is not None:
+                logger.info("A new client at %s takes the place of the last one.", self.address)
+                self._retired.add(self._client)
+                self._endpoint.try_send([self._client, _BYE])
+            self._client = client
+        return True
+
     def _gone(self) -> str:
+        if self._replaced:
+            return f"Another client has taken this one's place at {self.address}."
         return f"The other side of {self.address} is gone.{registry.explain([self.address])}"
 
     def _open(self) -> Endpoint:

@@ -66,6 +66,7 @@ class Endpoint:
         limits: Limits = DEFAULT_LIMITS,
         zero_copy: bool = False,
         immediate: bool = False,
+        routing_id: bytes | None = None,
     ) -> None:
         self.closed = True
         self.limits = limits
@@ -88,6 +89,11 @@ class Endpoint:
             self.socket.setsockopt(zmq.RECONNECT_IVL, 100)
             self.socket.setsockopt(zmq.RECONNECT_IVL_MAX, 1000)
             self.socket.setsockopt(zmq.IMMEDIATE, int(immediate))
+            if routing_id is not None:
+                self.socket.routing_id = routing_id
+            if kind == zmq.ROUTER:
+                self.socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
+                self.socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
             if heartbeat_timeoutms is not None:
                 beat = max(50, heartbeat_timeoutms // 3)
                 self.socket.setsockopt(zmq.HEARTBEAT_IVL, beat)
@@ -141,6 +147,17 @@ class Endpoint:
         """Whether a message waits; about a microsecond."""
         return bool(self.socket.get(zmq.EVENTS) & zmq.POLLIN)
 
+    def receive_frames(self) -> list[zmq.Frame]:
+        """Return the frames of the message that waits, unchecked."""
+        frames = self.socket.recv_multipart(zmq.NOBLOCK, copy=False)
+        with contextlib.suppress(zmq.ZMQError):  # a transport without descriptors
+            self.monitor.heard(frames[-1].get(zmq.SRCFD))
+        return frames
+
+    def decode(self, frames: list[zmq.Frame]) -> dict:
+        """Return the message in `frames`, or raise :class:`.WireError`."""
+        return decode([f.buffer for f in frames], run_id=self.run_id, limits=self.limits)
+
     def receive(self) -> dict:
         """Return the message that waits.
 
@@ -149,17 +166,14 @@ class Endpoint:
         WireError
             If it is refused; it is gone then, and the next one can be received.
         """
-        frames = self.socket.recv_multipart(zmq.NOBLOCK, copy=False)
-        with contextlib.suppress(zmq.ZMQError):  # a transport without descriptors
-            self.monitor.heard(frames[0].get(zmq.SRCFD))
-        return decode([f.buffer for f in frames], run_id=self.run_id, limits=self.limits)
+        return self.decode(self.receive_frames())
 
     def encode(self, message: dict) -> list[bytes | memoryview]:
         """Return the frames of a message."""
         return encode(message, run_id=self.run_id, zero_copy=self.zero_copy, limits=self.limits)
 
     def try_send(self, frames: list[bytes | memoryview]) -> bool:
-        """Queue the frames; False if the queue is full or nobody is connected."""
+        """Queue the frames; False if the queue is full or the receiver is not there."""
         if not self.socket.get(zmq.EVENTS) & zmq.POLLOUT:
             return False
         last = len(frames) - 1
@@ -168,16 +182,17 @@ class Endpoint:
             size = frame.nbytes if isinstance(frame, memoryview) else len(frame)
             try:
                 self.socket.send(frame, flags, copy=size < _INLINE_BYTES)
-            except zmq.Again:
-                if i == 0:
+            except zmq.ZMQError as err:
+                if i == 0 and err.errno in (zmq.EAGAIN, zmq.EHOSTUNREACH):
                     return False
                 raise
         return True
 
-    def wait(self, timeoutms: float | None, *, to_send: bool = False) -> None:
-        """Wait until there is something to do, be it a message, room or news of the peer."""
+    def wait(self, timeoutms: float | None, events: int = zmq.POLLIN) -> None:
+        """Wait until the socket has one of `events`, or there is news of the peer."""
         poller = zmq.Poller()
-        poller.register(self.socket, zmq.POLLOUT if to_send else zmq.POLLIN)
+        if events:
+            poller.register(self.socket, events)
         poller.register(self.monitor.socket, zmq.POLLIN)
         poller.poll(timeoutms)
 

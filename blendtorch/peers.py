@@ -51,6 +51,8 @@ class PeerMonitor:
         self.socket.linger = 0
         self.socket.connect(address)
         self._endpoints: dict[bytes, _Endpoint] = {}
+        self.handshakes = 0
+        """How many connections have been made and admitted so far."""
 
     def update(self) -> None:
         """Take in what has happened since the last look. Costs a microsecond if nothing has."""
@@ -64,6 +66,7 @@ class PeerMonitor:
         if event in (zmq.EVENT_ACCEPTED, zmq.EVENT_CONNECTED):
             state.open.add(value)
         elif event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+            self.handshakes += 1
             if not state.connected:
                 state.peer = next(iter(state.open)) if len(state.open) == 1 else None
             state.connected, state.lost = True, False
@@ -74,9 +77,10 @@ class PeerMonitor:
 
     def heard(self, descriptor: int) -> None:
         """Note the connection that a message came from."""
+        self.update()
         for state in self._endpoints.values():
-            if state.connected and descriptor in state.open:
-                state.peer = descriptor
+            if descriptor in state.open:
+                state.connected, state.lost, state.peer = True, False, descriptor
 
     @property
     def connected(self) -> bool:

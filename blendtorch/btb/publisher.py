@@ -99,7 +99,7 @@ class DataPublisher:
             if left <= 0:
                 raise ChannelTimeout(f"No reader takes what is published at {self.address}.")
             end.monitor.update()
-            end.wait(min(left, _SLICE_MS), to_send=True)
+            end.wait(min(left, _SLICE_MS), zmq.POLLOUT)
 
     def close(self) -> None:
         """Close the publisher; always returns at once. Unsent messages get `lingerms`."""

@@ -4,17 +4,13 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from channel_helpers import ROOT, wait_for
 
-ROOT = Path(__file__).resolve().parents[2]
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
-
-from blendtorch import btb, btt, lifeline  # noqa: E402
-from blendtorch.credentials import Credentials  # noqa: E402
+from blendtorch import btb, btt, lifeline
+from blendtorch.credentials import Credentials
 
 SCRIPTS = Path(__file__).parent / "scripts"
 
@@ -59,21 +55,3 @@ def start(keys):
     assert lifeline.stop(children)
     for child in children:
         child.stdout.close()
-
-
-def wait_for(condition, seconds: float = 20.0) -> float:
-    """Wait until the condition holds; return how long it took."""
-    started = time.monotonic()
-    while not condition():
-        assert time.monotonic() - started < seconds, "the condition did not come about in time"
-        time.sleep(0.01)
-    return time.monotonic() - started
-
-
-def alive(pid: int) -> bool:
-    """Whether a process runs (a zombie does not)."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state not in "ZX"

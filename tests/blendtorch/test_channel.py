@@ -8,7 +8,7 @@ import time
 
 import pytest
 import zmq
-from conftest import wait_for
+from channel_helpers import wait_for
 
 from blendtorch import btb, btt
 from blendtorch.credentials import ENV_CREDENTIALS, Credentials
@@ -118,7 +118,7 @@ def strangers(address, keys):
         (other.server_public, other),
         (keys.server_public, other),
     ):
-        socket = zmq.Context.instance().socket(zmq.PAIR)
+        socket = zmq.Context.instance().socket(zmq.DEALER)
         socket.linger = 0
         if client is not None:
             socket.curve_serverkey = server_key.encode()
@@ -157,7 +157,7 @@ def test_strangers_are_not_answered_and_disturb_nobody(keys, strangers_first):
             intruder.close()
 
 
-def test_a_second_client_does_not_disturb_the_first(keys):
+def test_the_newest_client_takes_the_place(keys):
     with (
         btb.DuplexChannel("tcp://127.0.0.1:*", credentials=keys) as server,
         btt.DuplexChannel(server.address, credentials=keys) as first,
@@ -165,16 +165,38 @@ def test_a_second_client_does_not_disturb_the_first(keys):
         first.send(i=1)
         assert server.recv(5000)["i"] == 1
         with btt.DuplexChannel(server.address, credentials=keys) as second:
-            wait_for(lambda: second.connected)
-            second.send(i=666)
-            first.send(i=2)
+            second.send(i=2)
             assert server.recv(5000)["i"] == 2
-            assert server.recv(100) is None
-        time.sleep(0.1)
-        assert server.connected
-        assert not server.peer_lost
-        server.send(i=3)
-        assert first.recv(5000)["i"] == 3
+            with pytest.raises(PeerLost, match="place"):
+                first.recv(5000)
+            with pytest.raises(PeerLost, match="place"):
+                first.send(i=3)
+            server.send(i=4)
+            assert second.recv(5000)["i"] == 4
+            first.close()
+            time.sleep(0.1)
+            assert server.connected
+            assert not server.peer_lost
+        wait_for(lambda: server.peer_lost)
+
+
+def test_the_binding_side_may_speak_first(keys):
+    with btb.DuplexChannel("tcp://127.0.0.1:*", credentials=keys) as server:
+        for i in range(3):
+            with btt.DuplexChannel(server.address, credentials=keys) as client:
+                wait_for(lambda: server.connected)
+                server.send(i=i)
+                assert client.recv(5000)["i"] == i
+            wait_for(lambda: server.peer_lost)
+
+
+def test_a_stopped_peer_may_come_back(start, keys):
+    channel, child = connect(start, keys, "bind")
+    with channel:
+        os.kill(child.pid, signal.SIGSTOP)
+        wait_for(lambda: channel.peer_lost)
+        os.kill(child.pid, signal.SIGCONT)
+        wait_for(lambda: channel.connected)
 
 
 # --- lost peers ----------------------------------------------------------------------------------
@@ -250,7 +272,7 @@ def test_a_busy_peer_is_not_lost(pair):
 
 def test_a_peer_may_come_back(keys):
     with btb.DuplexChannel("tcp://127.0.0.1:*", credentials=keys) as server:
-        for i in range(3):
+        for i in range(20):
             with btt.DuplexChannel(server.address, credentials=keys) as client:
                 client.send(i=i)
                 assert server.recv(5000)["i"] == i

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
+from channel_helpers import ROOT
 
 
 def run(code: str) -> str:

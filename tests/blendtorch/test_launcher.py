@@ -10,7 +10,7 @@ import time
 
 import bpy
 import pytest
-from conftest import ROOT, alive, wait_for
+from channel_helpers import ROOT, alive, wait_for
 
 from blendtorch import btt
 from blendtorch.btt.finder import discover_blender

@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from conftest import ROOT, alive
+from channel_helpers import ROOT, alive
 
 from blendtorch import lifeline
 

@@ -293,7 +293,7 @@ class Bomb:
 def raw_client(address, keys):
     """A ZeroMQ socket with the right keys that sends whatever it is told."""
     context = zmq.Context()
-    socket = context.socket(zmq.PAIR)
+    socket = context.socket(zmq.DEALER)
     socket.linger = 2000
     socket.curve_serverkey = keys.server_public.encode()
     socket.curve_publickey = keys.client_public.encode()

@@ -2,6 +2,7 @@
 """Reports the order of the signals of two episodes."""
 
 import bpy
+
 from blendtorch import btb
 
 args, _ = btb.parse_blendtorch_args()

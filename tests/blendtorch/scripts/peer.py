@@ -4,6 +4,7 @@
 import sys
 
 from blendtorch import btb, btt, lifeline
+from blendtorch.errors import PeerLost
 
 lifeline.watch()
 if sys.argv[1] == "bind":
@@ -13,7 +14,10 @@ else:
     channel.send(hello=True)
 print(channel.address, flush=True)
 while True:
-    message = channel.recv()
+    try:
+        message = channel.recv()
+    except PeerLost:  # another may come
+        continue
     if message.get("count"):
         for i in range(message["count"]):
             channel.send(i=i)
