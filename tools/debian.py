@@ -42,7 +42,7 @@ def missing(packages: Sequence[str]) -> list[str]:
 
 
 def install(packages: Sequence[str]) -> None:
-    """Install what is missing of the packages, with a fresh list of what there is."""
+    """Install the packages that are missing, by a fresh list of what there is."""
     global _updated
     needed = missing(packages)
     if not needed:
