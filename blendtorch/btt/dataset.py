@@ -66,7 +66,7 @@ class RemoteIterableDataset(data.IterableDataset):
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         if record_path_prefix is not None:
-            raise NotImplementedError("Recording is not supported; write items in item_transform.")
+            raise ValueError("Recording is not supported; write items in item_transform.")
         if isinstance(addresses, str):
             addresses = [addresses]
         self.addresses = [str(a) for a in addresses]

@@ -88,5 +88,5 @@ def test_a_refused_message_does_not_end_the_stream(keys):
 
 
 def test_recording_is_refused_in_words(keys):
-    with pytest.raises(NotImplementedError, match="Recording"):
+    with pytest.raises(ValueError, match="Recording"):
         btt.RemoteIterableDataset([], record_path_prefix="x")
