@@ -23,6 +23,22 @@ def attribute(stack: ExitStack, owner: type, name: str, definition: Any) -> None
     stack.callback(delattr, owner, name)
 
 
+def state(stack: ExitStack, name: str, kind: type[bpy.types.PropertyGroup]) -> None:
+    """Give the window manager a property group that begins empty and leaves nothing behind.
+
+    Blender keeps the values of a property that was taken away, and would show them again when the
+    extension is enabled once more.
+    """
+    definition = bpy.props.PointerProperty(type=kind, options={"SKIP_SAVE"})
+    attribute(stack, bpy.types.WindowManager, name, definition)
+    bpy.context.window_manager.property_unset(name)
+    stack.callback(_unset_state, name)
+
+
+def _unset_state(name: str) -> None:
+    bpy.context.window_manager.property_unset(name)
+
+
 def handler(stack: ExitStack, handlers: list, function: Callable) -> None:
     """Append to one of ``bpy.app.handlers``; ``function`` must be marked persistent."""
     handlers.append(function)

@@ -11,7 +11,6 @@ from bpy.props import (
     EnumProperty,
     FloatProperty,
     IntProperty,
-    PointerProperty,
     StringProperty,
 )
 
@@ -116,9 +115,4 @@ def write(run: GDR_PG_run, view: RunView) -> None:
 def register(stack: ExitStack) -> None:
     """Add ``window_manager.gdr_run``, empty."""
     registration.classes(stack, (GDR_PG_parameter_state, GDR_PG_run))
-    registration.attribute(
-        stack,
-        bpy.types.WindowManager,
-        "gdr_run",
-        PointerProperty(type=GDR_PG_run, options={"SKIP_SAVE"}),
-    )
+    registration.state(stack, "gdr_run", GDR_PG_run)

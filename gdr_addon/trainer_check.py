@@ -13,7 +13,7 @@ from subprocess import Popen
 from typing import IO, Any
 
 import bpy
-from bpy.props import EnumProperty, PointerProperty, StringProperty
+from bpy.props import EnumProperty, StringProperty
 
 from ..blendtorch import lifeline
 from . import redraw, registration, trainer_process
@@ -184,10 +184,5 @@ def _show(status: str, text: str) -> None:
 def register(stack: ExitStack) -> None:
     """Add ``window_manager.gdr_trainer_check``; no check outlives unregistering."""
     registration.classes(stack, (GDR_PG_trainer_check,))
-    registration.attribute(
-        stack,
-        bpy.types.WindowManager,
-        "gdr_trainer_check",
-        PointerProperty(type=GDR_PG_trainer_check, options={"SKIP_SAVE"}),
-    )
+    registration.state(stack, "gdr_trainer_check", GDR_PG_trainer_check)
     stack.callback(cancel)

@@ -3,11 +3,14 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import bpy
 import pytest
 from gdr import gdr_addon
 from gdr.gdr_addon import contact_sheet, panels, run_timer, scene_defaults, trainer_check
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def _traces():
@@ -46,6 +49,18 @@ def test_enable_disable_enable_leaves_nothing():
     assert not hasattr(bpy.types.WindowManager, "gdr_run")
 
 
+def test_the_state_of_the_last_run_does_not_come_back():
+    gdr_addon.register()
+    run = bpy.context.window_manager.gdr_run
+    run.status, run.step = "RUNNING", 7
+    run.parameters.add().name = "m1"
+    gdr_addon.unregister()
+    gdr_addon.register()
+    run = bpy.context.window_manager.gdr_run
+    assert (run.status, run.step, len(run.parameters)) == ("IDLE", 0, 0)
+    gdr_addon.unregister()
+
+
 def test_a_failure_half_way_undoes_what_was_done(monkeypatch):
     before = _traces()
 
@@ -68,8 +83,6 @@ def test_registering_twice_is_an_error(addon):
 
 
 def test_importing_needs_no_bpy(tmp_path):
-    from conftest import ROOT
-
     code = (
         "import sys, importlib.util\n"
         "sys.modules['bpy'] = None\n"
