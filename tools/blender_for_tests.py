@@ -67,8 +67,8 @@ def find(version: str) -> TestBlender:
     if (root / "usr/bin/blender").exists():
         return TestBlender("/usr/bin/blender", root)
     raise NoBlender(
-        f"No Blender for the window tests: install Blender {version} (and, on Linux, Xvfb, "
-        "openbox and xdotool) and set GDR_BLENDER to its executable; on Debian as root, "
+        f"No Blender for the window tests: install Blender {version} (and, on Linux, Xvfb "
+        "and xdotool) and set GDR_BLENDER to its executable; on Debian as root, "
         f"'python tools/blender_for_tests.py {version}' fetches one."
     )
 

@@ -359,7 +359,7 @@ def missing_programs(blender: TestBlender) -> list[str]:
     """Programs that window tests need of the system, where Blender brings no Debian root."""
     if blender.root:
         return []
-    return [name for name in ("Xvfb", "openbox", "xdotool") if shutil.which(name) is None]
+    return [name for name in ("Xvfb", "xdotool") if shutil.which(name) is None]
 
 
 def _can_isolate() -> bool:

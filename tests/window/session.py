@@ -100,7 +100,9 @@ def start_display(plan, log):
     if display == ":":
         raise RuntimeError("Xvfb did not start")
     environment = {**plan["environment"], "DISPLAY": display}
-    subprocess.Popen(["openbox", "--sm-disable"], env=environment, **options)
+    # Without a window manager xdotool's keys go nowhere, but the script's own clicks arrive.
+    with contextlib.suppress(FileNotFoundError):
+        subprocess.Popen(["openbox", "--sm-disable"], env=environment, **options)
     return display
 
 
