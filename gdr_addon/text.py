@@ -12,9 +12,9 @@ import bpy
 from ..gdr_core.families import Distribution
 
 _FONT = 0
-_MARGIN = 52
-"""Pixels at scale 1 that a panel's borders, its scroll bar and the sidebar's tabs take."""
-_ICON = 22
+_MARGIN = 70
+"""Pixels at scale 1 that borders, the sidebar's tabs and a label's own padding take."""
+_ICON = 24
 
 
 def draw(

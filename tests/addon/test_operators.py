@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the buttons do, and the sentence where they cannot."""
+
+import time
+from pathlib import Path
+
+import bpy
+import numpy as np
+import pytest
+from gdr.gdr_addon import ids, run_timer, text, trainer_check
+from gdr.gdr_addon.run_view import RunView
+from gdr.gdr_addon.settings_from_scene import to_settings
+from gdr.gdr_core import superformula
+from gdr.gdr_core.families import Distribution
+from gdr.gdr_core.messages import Finished, Progress, RunStatus
+
+
+def test_a_run_under_background_waits_for_its_end(scene):
+    gdr = scene.gdr
+    gdr.steps, gdr.batch, gdr.size, gdr.hidden_count = 2, 4, "32", 4
+    bpy.context.preferences.addons["gdr"].preferences.workers = 1
+    assert bpy.ops.gdr.start_optimization() == {"FINISHED"}
+    run = bpy.context.window_manager.gdr_run
+    assert run.status == "DONE", run.message
+    assert (run.step, run.renders, run.progress, run.target_count) == (2, 8, 1.0, 4)
+    assert run.parameters["m1"].truth_known
+    folder = Path(run.folder)
+    assert (folder / "result.json").is_file()
+    assert bpy.ops.gdr.apply_mean() == {"FINISHED"}
+    shape = bpy.context.active_object
+    values = shape[ids.SUPERSHAPE_TAG]
+    assert values[0] == pytest.approx(np.exp(run.parameters["m1"].mean), rel=1e-4)
+    points = np.array([v.co for v in shape.data.vertices]).reshape(100, 100, 3)
+    wanted = superformula.surface(np.array(values), (100, 100))[0]
+    np.testing.assert_allclose(points, wanted, atol=1e-4)
+
+
+def test_a_failure_is_told(scene, tmp_path):
+    scene.gdr.target, scene.gdr.folder = "FOLDER", str(tmp_path / "none")
+    with pytest.raises(RuntimeError, match="none"):
+        bpy.ops.gdr.start_optimization()
+    run = bpy.context.window_manager.gdr_run
+    assert run.status == "FAILED"
+    assert "none" in run.message
+    assert not run_timer.active()
+
+
+def test_start_says_what_is_missing(scene, monkeypatch):
+    bpy.context.preferences.addons["gdr"].preferences.trainer_python = ""
+    monkeypatch.delenv("GDR_TRAINER_PYTHON", raising=False)
+    with pytest.raises(RuntimeError, match="Python with PyTorch"):
+        bpy.ops.gdr.start_optimization()
+    bpy.context.preferences.addons["gdr"].preferences.trainer_python = "/nowhere/python"
+    with pytest.raises(RuntimeError, match="/nowhere/python"):
+        bpy.ops.gdr.start_optimization()
+
+
+@pytest.mark.parametrize(
+    ("operator", "why"),
+    [
+        ("pause_optimization", "No run"),
+        ("resume_optimization", "No run"),
+        ("stop_optimization", "No run"),
+        ("apply_mean", "no result"),
+        ("open_run_folder", "no run"),
+        ("open_log", "no log"),
+        ("remove_preview", "no preview"),
+        ("frame_preview", "no preview"),
+    ],
+)
+def test_a_button_that_cannot_says_why(scene, operator, why):
+    with pytest.raises(RuntimeError, match=why):
+        getattr(bpy.ops.gdr, operator)()
+
+
+def test_a_supershape_is_added_and_then_updated(scene):
+    assert bpy.ops.gdr.add_supershape() == {"FINISHED"}
+    shape = bpy.context.active_object
+    assert shape[ids.SUPERSHAPE_TAG][0] == pytest.approx(np.exp(1.2), rel=1e-5)
+    run_timer._last = RunView.starting(to_settings(scene), "")
+    run_timer._last.parameters[0].now = Distribution(mean=2.25, std=0.1)
+    before = len(bpy.data.objects)
+    assert bpy.ops.gdr.apply_mean() == {"FINISHED"}
+    assert len(bpy.data.objects) == before
+    assert shape[ids.SUPERSHAPE_TAG][0] == pytest.approx(np.exp(2.25), rel=1e-5)
+
+
+def test_reset_brings_the_demo_back(scene):
+    before = to_settings(scene)
+    scene.gdr.parameters["m1"].mean = 0.3
+    scene.gdr.parameters["n1_1"].mode = "OPTIMISE"
+    bpy.ops.gdr.reset_parameters()
+    assert to_settings(scene) == before
+
+
+def test_the_check_of_the_trainers_python(addon):
+    assert bpy.ops.gdr.check_trainer() == {"FINISHED"}
+    with pytest.raises(RuntimeError, match="already"):
+        bpy.ops.gdr.check_trainer()
+    deadline = time.monotonic() + 90
+    # Timers do not run in the module, so their function is called.
+    while trainer_check.running() and time.monotonic() < deadline:
+        trainer_check._poll()
+        time.sleep(0.1)
+    found = bpy.context.window_manager.gdr_trainer_check
+    assert "torch: " in found.text
+    assert found.status == "GOOD", found.text
+
+
+@pytest.mark.parametrize(
+    ("output", "status", "words"),
+    [
+        ("/bin/python: No module named trainer", "BAD", "lacks trainer"),
+        ("", "BAD", "exit code 1"),
+        ("Segmentation fault", "BAD", "Segmentation fault"),
+        (
+            'warning\n{"ok": false, "findings": [{"name": "torch", "found": "not installed", '
+            '"ok": false, "remedy": "pip install torch"}]}',
+            "BAD",
+            "torch: not installed. pip install torch",
+        ),
+    ],
+)
+def test_what_a_check_says(output, status, words):
+    found = trainer_check.describe(output, 1)
+    assert found[0] == status
+    assert words in found[1]
+
+
+def test_a_view_takes_in_what_happens(scene):
+    view = RunView.starting(to_settings(scene), "/x")
+    assert [p.name for p in view.parameters] == ["m1", "m2"]
+    assert view.fixed["n1_1"] == 3.0
+    view.apply(
+        Progress(
+            step=4,
+            steps=8,
+            renders=256,
+            seconds=1.0,
+            eta_seconds=2.0,
+            d_real=0.5,
+            d_sim=0.5,
+            mean={"m1": 2.0},
+            std={"m1": 0.2},
+        )
+    )
+    assert view.progress == 0.5
+    assert view.parameters[0].now == Distribution(mean=2.0, std=0.2)
+    assert view.parameters[1].now == view.parameters[1].start
+    view.apply(Finished(status=RunStatus.DONE, text="Done", folder="/y", truth={"m1": (2.25, 0.1)}))
+    assert view.parameters[0].truth == Distribution(mean=2.25, std=0.1)
+    assert view.parameters[1].truth is None
+    assert view.folder == "/y"
+
+
+def test_text_is_wrapped_and_never_cut():
+    words = "The trainer ended: /a/very/long/path/without/a/single/space/in/it.py failed"
+    lines = text.wrap(words, 20, len)
+    assert all(len(line) <= 20 for line in lines)
+    assert "".join(lines).replace(" ", "") == words.replace(" ", "")
+    assert text.wrap("", 20, len) == []
+    assert text.wrap("one\ntwo", 20, len) == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(9.4877, "9.49"), (20.08, "20.1"), (1234.5, "1234"), (0.0001, "1.0e-04"), (0.0, "0.00")],
+)
+def test_numbers_are_short(value, words):
+    assert text.number(value) == words
+
+
+def test_durations():
+    assert [text.duration(s) for s in (-1, 45, 185, 7800)] == ["", "45 s", "3:05 min", "2:10 h"]
