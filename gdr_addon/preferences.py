@@ -62,6 +62,8 @@ class GDR_AP_preferences(bpy.types.AddonPreferences):
             text.draw(layout, context, check.text, icon=icon)
         elif not trainer_python(context):
             text.draw(layout, context, _HOW_TO_GET_PYTHON, icon="INFO")
+        elif not self.trainer_python:
+            text.draw(layout, context, f"Using {trainer_python(context)}, from {PYTHON_VARIABLE}")
         layout.prop(self, "workers")
         layout.prop(self, "runs_folder")
         if not self.runs_folder:

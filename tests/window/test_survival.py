@@ -62,8 +62,9 @@ def test_undo_and_redo_and_a_deleted_preview(report):
 
 def test_a_killed_worker(report):
     case = report["kill_worker"]
-    assert case["while"]["status"] in ("RUNNING", "FAILED")
-    assert case["message"]
+    # Another one took over its work.
+    assert case["while"]["status"] == "RUNNING"
+    assert case["message"].startswith("Stopped after")
 
 
 def test_a_killed_trainer(report):
