@@ -11,8 +11,9 @@ import pytest
 from harness import BlenderWindow, run_script
 
 SCRIPTS = Path(__file__).parent / "scripts"
-STEPS = 48
-"""The reference method arrives after some 32 steps, and wanders off again after some 60."""
+STEPS = 56
+"""Between arriving and wandering off: over six seeds of the demo, the reference method had every
+mean within 0.12 of the truth from step 52 to step 64, and not on every seed before or after."""
 
 
 @pytest.fixture(scope="module")
