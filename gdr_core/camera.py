@@ -16,7 +16,7 @@ REFERENCE_LENS_MM = 150.0
 SENSOR_MM = 36.0
 
 
-class Camera(msgspec.Struct, frozen=True, kw_only=True):
+class Camera(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A square view on the scene.
 
     Attributes

@@ -28,9 +28,11 @@ from .errors import BadSettings
 
 FamilyName = Literal["lognormal", "normal", "bounded"]
 FAMILIES: tuple[str, ...] = get_args(FamilyName)
+MAX_LOG = 80.0
+"""How far a log-normal may reach: its values are single precision numbers, up to about e^88."""
 
 
-class Distribution(msgspec.Struct, frozen=True, kw_only=True):
+class Distribution(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The distribution of one parameter, in internal units.
 
     Attributes
@@ -61,6 +63,12 @@ class Distribution(msgspec.Struct, frozen=True, kw_only=True):
             raise BadSettings(
                 f"The spread of {name} is {self.std}; give a number above zero "
                 f"(or fix the parameter at a value)."
+            )
+        if self.family == "lognormal" and abs(self.mean) + 5 * self.std > MAX_LOG:
+            raise BadSettings(
+                f"The log-normal of {name} ({self.mean:g}:{self.std:g}) reaches numbers "
+                f"that are too large; its mean and spread are those of the logarithm, so that "
+                f"2.25:0.1 is about 9.5."
             )
         if self.family == "bounded" and not (
             math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high

@@ -26,7 +26,7 @@ RendererName = Literal["fast", "solid"]
 RENDERERS: tuple[str, ...] = ("fast", "solid")
 
 
-class Start(msgspec.Struct, frozen=True, kw_only=True):
+class Start(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What becomes of one parameter: fixed at ``value``, or optimised from ``distribution``."""
 
     value: float = 0.0
@@ -46,7 +46,7 @@ def default_parameters() -> dict[str, Start]:
     return starts
 
 
-class TargetSettings(msgspec.Struct, frozen=True, kw_only=True):
+class TargetSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the target images come from.
 
     Attributes
@@ -68,7 +68,7 @@ class TargetSettings(msgspec.Struct, frozen=True, kw_only=True):
     background: tuple[float, float, float] = (0.25, 0.25, 0.25)
 
 
-class TrainingSettings(msgspec.Struct, frozen=True, kw_only=True):
+class TrainingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How the distribution is moved.
 
     Attributes
@@ -98,7 +98,7 @@ class TrainingSettings(msgspec.Struct, frozen=True, kw_only=True):
     device: str = "auto"
 
 
-class RenderSettings(msgspec.Struct, frozen=True, kw_only=True):
+class RenderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How parameters become images.
 
     Attributes
@@ -125,7 +125,7 @@ class RenderSettings(msgspec.Struct, frozen=True, kw_only=True):
     blender: str = ""
 
 
-class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
+class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One whole run."""
 
     schema: int = SCHEMA
@@ -244,11 +244,6 @@ def from_toml(path: Path) -> RunSettings:
 
 def from_dict(data: dict, where: str = "the settings") -> RunSettings:
     """Build settings from plain data (TOML, JSON, a message), refusing what is unknown."""
-    unknown = _unknown_keys(data, to_dict(RunSettings()))
-    if unknown:
-        raise BadSettings(
-            f"{where} has an unknown setting {unknown!r}; remove it or mend its name."
-        )
     try:
         return msgspec.convert(data, RunSettings)
     except msgspec.ValidationError as error:
@@ -266,20 +261,3 @@ def _without_none(value):
     if isinstance(value, (list, tuple)):
         return [_without_none(item) for item in value]
     return value
-
-
-_OPEN_TABLES = {"hidden", "options", "parameters", "camera"}
-"""Tables whose keys are not settings' names (their values are checked when converted)."""
-
-
-def _unknown_keys(data, known, prefix: str = "") -> str:
-    for key, value in data.items():
-        if key in _OPEN_TABLES:
-            continue
-        if key not in known:
-            return f"{prefix}{key}"
-        if isinstance(value, dict) and isinstance(known[key], dict):
-            found = _unknown_keys(value, known[key], f"{prefix}{key}.")
-            if found:
-                return found
-    return ""

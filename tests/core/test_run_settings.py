@@ -57,6 +57,10 @@ def test_defaults_are_the_reference_method():
             },
             "bounds of m1 are 2.* and 1.*lower",
         ),
+        (
+            {"parameters": {"m1": Start(distribution=Distribution(mean=200.0))}},
+            "m1 .200:0.4. reaches numbers that are too large",
+        ),
         ({"training": TrainingSettings(batch=1)}, "at least 2 images"),
         ({"training": TrainingSettings(size=100)}, "32, 64, 128, 256"),
         ({"training": TrainingSettings(steps=0)}, "at least 1"),
@@ -78,9 +82,11 @@ def test_bad_settings_get_a_sentence(change, sentence):
     ("text", "sentence"),
     [
         ("seed = [", "cannot be read as TOML"),
-        ("sed = 1", "unknown setting 'sed'"),
-        ("[training]\nbatch_size = 3", "unknown setting 'training.batch_size'"),
+        ("sed = 1", "unknown field `sed`"),
+        ("[training]\nbatch_size = 3", "unknown field `batch_size` - at `$.training`"),
         ('seed = "many"', "cannot be used"),
+        ("[parameters.m1]\nvlaue = 3", "unknown field `vlaue`"),
+        ("[targets.hidden.m1]\nsdt = 3", "unknown field `sdt`"),
     ],
 )
 def test_bad_files_get_a_sentence(tmp_path, text, sentence):
