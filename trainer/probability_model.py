@@ -34,7 +34,8 @@ class ProbabilityModel(nn.Module):
     start
         The distribution of each optimised parameter, in the order of the columns of ``z``.
     fixed
-        ``(12,)`` values of every parameter; those of optimised ones are ignored.
+        ``(12,)`` values of every parameter; those of optimised ones are ignored
+        (:meth:`from_settings` leaves them at their default).
 
     Attributes
     ----------
@@ -55,7 +56,11 @@ class ProbabilityModel(nn.Module):
     def from_settings(cls, settings: RunSettings) -> ProbabilityModel:
         """Build the model that a run starts from."""
         fixed = parameters.from_values(
-            {name: settings.start_of(name).value for name in parameters.NAMES}
+            {
+                name: settings.start_of(name).value
+                for name in parameters.NAMES
+                if name not in settings.optimised
+            }
         )
         start = {name: settings.start_of(name).distribution for name in settings.optimised}
         return cls(start, fixed)

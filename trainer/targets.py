@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -22,6 +23,10 @@ from .probability_model import ProbabilityModel
 log = logging.getLogger(__name__)
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".exr")
+READERS = 4
+"""Files read at a time: a large photo takes hundreds of megabytes while it is."""
+# A large photo is no attack; one that Pillow refuses is skipped with a sentence.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 MAX_ASPECT_SPREAD = 2.0
 """How much wider, in proportion, one target may be than another."""
 
@@ -93,7 +98,7 @@ def from_folder(
             log.debug("Cannot read %s", path, exc_info=True)
             return f"{path.name} ({_reason(error)})"
 
-    with ThreadPoolExecutor() as threads:
+    with ThreadPoolExecutor(READERS) as threads:
         outcomes = list(threads.map(read, paths))
     skipped = [outcome for outcome in outcomes if isinstance(outcome, str)]
     loaded = [outcome for outcome in outcomes if not isinstance(outcome, str)]
@@ -152,11 +157,11 @@ def _read_image(
         pixels = _read_tiff(path)
     else:
         pixels = _read_pillow(path)
-    rgb = _to_rgb(pixels, np.asarray(background))
-    height, width = rgb.shape[:2]
+    height, width = pixels.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
-    image = Image.fromarray(rgb[top : top + side, left : left + side])
+    square = pixels[top : top + side, left : left + side]
+    image = Image.fromarray(_to_rgb(square, np.asarray(background)))
     if side != size:
         image = image.resize((size, size), Image.Resampling.BICUBIC)
     return np.asarray(image), width / height
@@ -166,14 +171,25 @@ def _read_pillow(path: Path) -> np.ndarray:
     with Image.open(path) as file:
         image = ImageOps.exif_transpose(file)
         if image.mode.startswith("I"):
-            return np.asarray(image).astype(np.uint16)
-        if image.mode not in ("L", "LA", "RGB", "RGBA"):
-            image = image.convert("RGBA" if "transparency" in image.info else "RGB")
+            pixels = np.asarray(image)
+            if pixels.min() < 0 or pixels.max() > 65535:
+                raise ValueError("32 bit whole numbers are not supported")
+            return pixels.astype(np.uint16)
+        if image.mode == "F":
+            return _linear_to_srgb(np.asarray(image))
+        if "transparency" in image.info:
+            image = image.convert("RGBA")
+        elif image.mode not in ("L", "LA", "RGB", "RGBA"):
+            image = image.convert("RGB")
         return np.asarray(image)
 
 
 def _read_tiff(path: Path) -> np.ndarray:
-    import tifffile
+    """Read what Pillow can (compressed, palette, CMYK), the rest (colour in floats) by tifffile."""
+    try:
+        return _read_pillow(path)
+    except UnidentifiedImageError:
+        import tifffile
 
     pixels = tifffile.imread(path, key=0)
     if pixels.ndim == 3 and pixels.shape[0] in (3, 4) and pixels.shape[2] not in (3, 4):
@@ -206,6 +222,8 @@ def _linear_to_srgb(pixels: np.ndarray) -> np.ndarray:
 
 def _to_rgb(pixels: np.ndarray, background: np.ndarray) -> np.ndarray:
     """Return ``(H, W, 3)`` uint8 for grey, grey + alpha, RGB or RGBA of 8 or 16 bit or float."""
+    if pixels.dtype == np.uint8 and pixels.ndim == 3 and pixels.shape[2] == 3:
+        return np.ascontiguousarray(pixels)
     if pixels.dtype == np.uint8:
         values = pixels.astype(np.float32) / 255.0
     elif pixels.dtype == np.uint16:
@@ -227,6 +245,8 @@ def _to_rgb(pixels: np.ndarray, background: np.ndarray) -> np.ndarray:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, Image.DecompressionBombError):
+        return f"larger than {2 * Image.MAX_IMAGE_PIXELS / 1e6:.0f} million pixels"
     if isinstance(error, UnidentifiedImageError):
         return "not an image"
     return str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__

@@ -8,7 +8,7 @@ from PIL import Image
 from gdr_core import parameters
 from gdr_core.errors import BadSettings
 from gdr_core.families import Distribution
-from gdr_core.settings import RunSettings, TargetSettings
+from gdr_core.settings import RunSettings, Start, TargetSettings
 from trainer import targets
 
 BACKGROUND = (0.25, 0.5, 0.75)
@@ -79,6 +79,33 @@ def test_palette_with_transparency_lies_over_the_background(folder):
     image.putpalette([255, 0, 0, 0, 255, 0])
     image.save(folder / "palette.png", transparency=0)
     np.testing.assert_array_equal(read(folder).images[2, 5, 5], (64, 128, 191))
+
+
+def test_transparency_of_one_grey_or_colour_lies_over_the_background(folder):
+    save(folder / "grey.png", np.full((64, 64), 7, np.uint8), transparency=7)
+    save(folder / "rgb.png", np.full((64, 64, 3), (1, 2, 3), np.uint8), transparency=(1, 2, 3))
+    for image in read(folder).images[2:]:
+        np.testing.assert_array_equal(image[5, 5], (64, 128, 191))
+
+
+def test_kinds_of_tiff(folder):
+    image = Image.new("RGB", (64, 64), (200, 100, 50))
+    image.save(folder / "lzw.tif", compression="tiff_lzw")
+    image.save(folder / "photo.tif", compression="jpeg", quality=95)
+    image.convert("CMYK").save(folder / "print.tif")
+    image.quantize(4).save(folder / "x-palette.tif")
+    found = read(folder)
+    assert found.notes == ()
+    assert np.abs(found.images[2:].astype(int) - (200, 100, 50)).max() <= 3
+    Image.fromarray(np.full((64, 64), 0.2140, np.float32)).save(folder / "y-float.tif")
+    assert (np.abs(read(folder).images[6].astype(int) - 128) <= 1).all()
+
+
+def test_a_huge_image_is_skipped_with_a_sentence(folder, monkeypatch):
+    save(folder / "huge.png", np.zeros((200, 200), np.uint8))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 15_000)
+    (note,) = read(folder).notes
+    assert "huge.png (larger than 0 million pixels)" in note
 
 
 def test_exr_is_read_where_the_reader_is_there(folder):
@@ -158,5 +185,15 @@ def test_hidden_targets_are_drawn_from_the_hidden_distribution():
     assert truth.drawn_mean == pytest.approx(x.mean(), abs=1e-5)
     assert truth.drawn_std == pytest.approx(x.std(), abs=1e-5)
     assert truth.drawn_mean == pytest.approx(2.25, abs=4 * 0.1 / np.sqrt(200))
-    # m2 is optimised but not hidden: it stays at its default.
-    assert (seen["parameters"][:, parameters.INDEX["m2"]] == 0).all()
+
+
+def test_what_is_optimised_but_not_hidden_stays_at_its_default():
+    hidden = {"m1": Distribution(mean=2.25, std=0.1)}
+    settings = RunSettings(
+        targets=TargetSettings(hidden=hidden, count=4),
+        parameters={"n1_1": Start(distribution=Distribution()), "n2_1": Start(value=7.0)},
+    )
+    seen = []
+    targets.from_hidden(settings, lambda batch: seen.append(batch), torch.Generator())
+    assert (seen[0][:, parameters.INDEX["n1_1"]] == 3).all()
+    assert (seen[0][:, parameters.INDEX["n2_1"]] == 7).all()
