@@ -2,5 +2,5 @@
 """The torch side: finds the distribution over a scene's parameters that produced the targets.
 
 Never imports ``bpy``; Blender is reached through :mod:`trainer.render_pool` and
-:mod:`trainer.serve`.
+:mod:`trainer.window`.
 """

@@ -23,6 +23,10 @@ NO_GL = (
 )
 
 
+_DEATHS_OF_GL = (-6, -11, 134, 139)
+"""SIGABRT and SIGSEGV, as a child's exit code and as a shell's."""
+
+
 @dataclass(frozen=True)
 class Probe:
     """What a Blender started in a child said of itself.
@@ -111,7 +115,7 @@ def probe(blender: str) -> Probe:
 
 def explain_death(returncode: int | None, output: str) -> str:
     """Return a sentence for a Blender that ended before it could render."""
-    if returncode is not None and (returncode < 0 or returncode in (134, 139)):
+    if returncode in _DEATHS_OF_GL:
         return NO_GL
     lines = [line for line in output.strip().splitlines() if line.strip()]
     said = f" It said: {lines[-1].strip()}" if lines else ""

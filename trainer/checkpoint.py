@@ -40,12 +40,15 @@ def load(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise GdrError(
-            f"There is no checkpoint {path}; the run ended before its first step was saved."
+            f"There is no checkpoint {path}, so the run cannot go on; start a new one with "
+            f"--config {path.with_name('config.toml')}."
         )
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            # Copies: these are maps of the file, which Windows would not let the next checkpoint
+            # replace while an optimiser still holds one.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
         if header.get("schema") != str(SCHEMA):
             raise GdrError(f"{path} is a checkpoint of another version of this program.")
         return _join(json.loads(header["state"]), tensors)

@@ -24,8 +24,8 @@ def choose(name: str) -> torch.device:
         return torch.device("cpu")
     try:
         device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
+        torch.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         raise BadSettings(
             f"The device {name!r} cannot be used ({reason}); choose auto, cpu, cuda or mps."

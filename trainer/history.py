@@ -40,7 +40,7 @@ class History:
     def __init__(self, path: Path, names: tuple[str, ...], keep_through: int | None = None):
         self.names = names
         self.rows: list[Row] = []
-        if keep_through is not None:
+        if keep_through is not None and path.is_file():
             self.rows = [row for row in read(path, names) if row.step <= keep_through]
         self._file = path.open("w", newline="", encoding="utf-8")
         self._writer = csv.writer(self._file)

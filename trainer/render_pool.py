@@ -16,7 +16,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,10 +114,10 @@ class _Worker:
     Parameters
     ----------
     launcher
-        Not yet entered; that is done in one of ``threads``, since it waits for Blender.
+        Not yet entered; that is done in a thread, since it waits for Blender.
     """
 
-    def __init__(self, launcher: btt.BlenderLauncher, threads: ThreadPoolExecutor):
+    def __init__(self, launcher: btt.BlenderLauncher):
         self.job: _Job | None = None
         self.request_id = -1
         self.deadline = time.monotonic() + START_TIMEOUT_S
@@ -127,7 +127,9 @@ class _Worker:
         self._process: subprocess.Popen | None = None
         self._log: Path | None = None
         self._launched = threading.Event()
-        self._address = threads.submit(self._launch)
+        self._address: Future[str] = Future()
+        # A daemon, so that a trainer that is told to stop never waits for a Blender that starts.
+        threading.Thread(target=self._launch, name="start-worker", daemon=True).start()
 
     def receive(self, timeout_ms: int) -> Message | None:
         """Return the next message or None.
@@ -171,13 +173,18 @@ class _Worker:
         said = self._log.read_text("utf-8", "replace") if self._log.is_file() else ""
         return blender.explain_death(self._process.returncode, said)
 
-    def _launch(self) -> str:
+    def _launch(self) -> None:
         try:
-            info = self._launcher.__enter__().launch_info
-            self._process, self._log = info.processes[0], Path(info.log_files[0])
-        finally:
-            self._launched.set()
-        return info.addresses["CTRL"][0]
+            try:
+                info = self._launcher.__enter__().launch_info
+                self._process, self._log = info.processes[0], Path(info.log_files[0])
+            finally:
+                self._launched.set()
+            self._address.set_result(info.addresses["CTRL"][0])
+        except OSError as error:
+            self._address.set_exception(PeerLost(f"Blender cannot be started: {error}"))
+        except Exception as error:  # Raised again where the address is asked for.
+            self._address.set_exception(error)
 
 
 class LocalPool:
@@ -202,7 +209,6 @@ class LocalPool:
         self._ids = itertools.count(1)
         self._instances = itertools.count()
         count = settings.rendering.workers or default_workers()
-        self._threads = ThreadPoolExecutor(max_workers=count, thread_name_prefix="start-worker")
         self._failed_starts = 0
         self._workers = [self._start() for _ in range(count)]
         log.info("Starting %d render worker%s (%s)", count, "s" * (count > 1), self._blender)
@@ -211,7 +217,6 @@ class LocalPool:
         """End all workers."""
         for worker in self._workers:
             worker.close()
-        self._threads.shutdown(wait=False)
 
     def render(self, parameters: np.ndarray) -> np.ndarray:
         """See :class:`RenderPool`."""
@@ -244,13 +249,16 @@ class LocalPool:
             worker.ready = True
             self._failed_starts = 0
             log.info("Render worker ready: Blender %s, %s", message.blender, message.device)
-        elif isinstance(message, RenderFailure) and message.id == worker.request_id:
+        elif worker.job is None or getattr(message, "id", None) != worker.request_id:
+            pass  # Nothing, or a late answer to what another worker has done meanwhile.
+        elif isinstance(message, RenderFailure):
             raise GdrError(message.text)
-        elif isinstance(message, RenderReply) and message.id == worker.request_id:
-            job, worker.job = worker.job, None
+        elif isinstance(message, RenderReply):
+            job = worker.job
             expected = (len(job.parameters), *images.shape[1:])
             if message.images.shape != expected or message.images.dtype != np.uint8:
                 raise PeerLost(f"The worker sent images of shape {message.images.shape}")
+            worker.job = None
             images[job.first : job.first + len(job.parameters)] = message.images
             return 1
         if not (worker.ready and worker.job is None) and time.monotonic() > worker.deadline:
@@ -301,18 +309,24 @@ class LocalPool:
     def _start(self) -> _Worker:
         log_dir = self._log_dir / f"worker-{next(self._instances)}"
         site_packages = os.environ.get("GDR_WORKER_SITE_PACKAGES", "")
-        launcher = btt.BlenderLauncher(
-            scene="",
-            script=str(blender.WORKER_SCRIPT),
-            named_sockets=["CTRL"],
-            background=True,
-            blend_path=self._blender,
-            factory_startup=True,
-            startup_timeout=START_TIMEOUT_S,
-            python_path=[p for p in site_packages.split(os.pathsep) if p],
-            log_dir=log_dir,
-        )
-        return _Worker(launcher, self._threads)
+        try:
+            launcher = btt.BlenderLauncher(
+                scene="",
+                script=str(blender.WORKER_SCRIPT),
+                named_sockets=["CTRL"],
+                background=True,
+                blend_path=self._blender,
+                factory_startup=True,
+                startup_timeout=START_TIMEOUT_S,
+                python_path=[p for p in site_packages.split(os.pathsep) if p],
+                log_dir=log_dir,
+            )
+        except ValueError as error:  # It does not say what version it is.
+            raise GdrError(
+                f"{self._blender} is no Blender that starts; set GDR_BLENDER (or "
+                f"rendering.blender) to the executable of Blender 4.3 or newer."
+            ) from error
+        return _Worker(launcher)
 
 
 class _Overdue(Exception):

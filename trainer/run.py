@@ -87,6 +87,7 @@ class Run:
         self.resume = resume
         self._totals = _Totals()
         self._truth: dict[str, Truth] = {}
+        self._reached: dict[str, Distribution] = {}
         self._estimator: Estimator | None = None
         self._history: History | None = None
         self._step_seconds: deque[float] = deque(maxlen=20)
@@ -97,24 +98,26 @@ class Run:
         Raises
         ------
         GdrError
-            What a person can mend, settings included. ``Finished`` was observed before.
+            What a person can mend, settings included, or what nobody foresaw, with its traceback
+            in ``trainer.log``. ``Finished`` was observed before.
         """
         outcome = None
         try:
             self.settings.check()
             estimators.check(self.settings.training)
             self._device = device.choose(self.settings.training.device)
+            torch.backends.cudnn.deterministic = True  # The same seed gives the same history.
             self._folder = RunFolder(self.path, self.resume)
             with closing(self._folder):
                 try:
                     outcome = self._execute()
                 except GdrError as error:
                     log.error("%s", error)
-                    self._finish("failed", str(error))
+                    self._finish("failed")
                     raise
                 except Exception:
                     log.exception("The run failed unexpectedly")
-                    self._finish("failed", "The run failed unexpectedly")
+                    self._finish("failed")
                     raise
         except GdrError as error:
             self._tell_finished(RunStatus.FAILED, str(error))
@@ -122,10 +125,10 @@ class Run:
         except Exception as error:
             text = (
                 f"The trainer failed unexpectedly ({type(error).__name__}: {error}); "
-                f"its log has the details."
+                f"{self.path / 'trainer.log'} has the details."
             )
             self._tell_finished(RunStatus.FAILED, text)
-            raise
+            raise GdrError(text) from error
         status = RunStatus.DONE if outcome.status == "done" else RunStatus.IDLE
         self._tell_finished(status, outcome.text)
         return outcome
@@ -168,7 +171,6 @@ class Run:
         """Get the estimator ready, as new or as the checkpoint left it."""
         self._truth = found.truth
         self._digest = hashlib.sha256(found.images.tobytes()).hexdigest()
-        self._folder.save_sheet("real", found.images)
         for note in found.notes:
             log.warning("%s", note)
         sheet = images.contact_sheet(found.images)
@@ -180,23 +182,38 @@ class Run:
             self._device,
             torch.Generator().manual_seed(seed),
         )
-        if self.resume:
+        goes_on = self.resume and self._folder.begun
+        if goes_on:
             self._load_checkpoint()
-        keep = self._totals.step if self.resume else None
+        self._folder.save_sheet("real", found.images)
+        keep = self._totals.step if goes_on else None
         self._history = History(self._folder.history, self._estimator.model.names, keep)
+        self._reached = self._estimator.model.current()
         if not self._history.rows:
             self._record(StepReport())
+            self._save_checkpoint()
 
     def _step(self, pool: RenderPool) -> StepReport:
         began = time.perf_counter()
         z = self._estimator.propose()
         parameters = self._estimator.model.to_parameters(z)
+        if not np.isfinite(parameters).all():
+            raise GdrError(
+                "The distribution reached numbers that are too large to render; start nearer to "
+                "the targets, with a smaller spread, or bound the parameters."
+            )
         renders = pool.render(parameters)
         rendered = time.perf_counter()
         step = self._totals.step + 1
         if step == 1:
             self._folder.save_sheet("sim_samples_000", renders)
         report = self._estimator.update(z, renders)
+        model = self._estimator.model
+        if not (model.mean.isfinite().all() and model.std.isfinite().all()):
+            raise GdrError(
+                f"The optimization diverged in step {step}: a mean or a spread is no finite "
+                f"number. Make the estimator's learning rates smaller."
+            )
         ended = time.perf_counter()
         totals = self._totals
         totals.step = step
@@ -207,8 +224,9 @@ class Run:
         self._step_seconds.append(ended - began)
         if step % SHEET_EVERY == 0:
             self._folder.save_sheet(f"sim_samples_{step:03d}", renders)
-        self._save_checkpoint()
+        # In this order: a run that is killed between the two makes its last step again.
         self._record(report)
+        self._save_checkpoint()
         self.observe(Samples(step=step, parameters=parameters[:PREVIEW_SAMPLES]))
         return report
 
@@ -232,6 +250,7 @@ class Run:
         """Put the step into the history and tell the observer."""
         totals, model = self._totals, self._estimator.model
         mean, std = tuple(model.mean.tolist()), tuple(model.std.tolist())
+        self._reached = model.current()
         row = Row(
             totals.step,
             totals.renders,
@@ -282,16 +301,22 @@ class Run:
             )
         if state["targets"] != self._digest:
             raise GdrError(
-                f"The targets of the run in {self.path} have changed since it began; "
-                f"put the same images back, or start a new run."
+                f"The targets of the run in {self.path} have changed since it began; put the "
+                f"same images back (or render hidden ones with the same Blender), or start a "
+                f"new run."
             )
+        try:
+            self._estimator.load_state_dict(state["estimator"])
+        except (KeyError, ValueError, RuntimeError) as error:
+            raise GdrError(
+                f"The checkpoint in {self.path} does not fit its config.toml, which was changed "
+                f"since; change it back, or start a new run."
+            ) from error
         self._totals = _Totals(state["step"], state["renders"], dict(state["seconds"]))
-        self._estimator.load_state_dict(state["estimator"])
         log.info("Going on after step %d", self._totals.step)
 
-    def _finish(self, status: str, text: str) -> Outcome:
+    def _finish(self, status: str, text: str = "") -> Outcome:
         """Write what the run reached; a run that ended before it began has no result."""
-        reached = self._estimator.model.current() if self._history else {}
         if self._history:
             totals = self._totals
             self._folder.save_result(
@@ -300,13 +325,14 @@ class Run:
                 steps=totals.step,
                 renders=totals.renders,
                 seconds=totals.seconds,
-                parameters=reached,
+                parameters=self._reached,
                 truth=self._truth,
             )
             self._history.close()
             self._folder.save_plot(self._history, self._truth)
-        log.info("%s", text)
-        return Outcome(status, text, reached)
+        if text:
+            log.info("%s", text)
+        return Outcome(status, text, self._reached)
 
     def _summary(self, word: str) -> str:
         totals = self._totals

@@ -48,6 +48,12 @@ class RunFolder:
     resume
         Whether it holds a run to go on with.
 
+    Attributes
+    ----------
+    begun
+        Whether the run that it holds made its first step. One that ended before (no Blender, no
+        targets, stopped at once) left nothing to lose: it starts anew, resumed or not.
+
     Raises
     ------
     BadSettings
@@ -59,13 +65,14 @@ class RunFolder:
         self.path = Path(path)
         if resume and not self.config.is_file():
             raise BadSettings(f"There is no run in {path} to go on with (no config.toml in it).")
-        if not resume and self.config.is_file():
+        self.begun = self.checkpoint.is_file() or self.history.is_file()
+        if not resume and self.begun:
             raise BadSettings(
                 f"{path} holds a run already; choose another folder, or go on with --resume {path}."
             )
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            handler = logging.FileHandler(self.path / "trainer.log", encoding="utf-8")
+            handler = logging.FileHandler(self.log, encoding="utf-8")
         except OSError as error:
             raise BadSettings(f"The folder {path} cannot be written ({error.strerror}).") from error
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
@@ -76,6 +83,7 @@ class RunFolder:
     config = property(lambda self: self.path / "config.toml")
     history = property(lambda self: self.path / "history.csv")
     checkpoint = property(lambda self: self.path / "checkpoint.safetensors")
+    log = property(lambda self: self.path / "trainer.log")
     result = property(lambda self: self.path / "result.json")
 
     def close(self) -> None:

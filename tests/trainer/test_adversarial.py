@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from gdr_core.errors import BadSettings
+from gdr_core.errors import BadSettings, GdrError
 from gdr_core.settings import RunSettings, TrainingSettings
 from trainer import checkpoint, estimators
 from trainer.probability_model import ProbabilityModel
@@ -122,10 +122,21 @@ def test_it_goes_on_from_a_checkpoint_as_if_it_had_not_stopped(tmp_path):
     assert torch.equal(whole.model.log_std, resumed.model.log_std)
 
 
+def test_a_discriminator_that_diverges_gets_a_sentence():
+    estimator = make(d_lr=1e38)
+    step(estimator)
+    with pytest.raises(GdrError, match=r"discriminator diverged.*d_lr"):
+        step(estimator)
+
+
 def test_bad_options_get_a_sentence():
     for options, sentence in (
         ({"learning_rate": 0.1}, "no option 'learning_rate'; it has d_lr"),
-        ({"width": "wide"}, "option width is 'wide'; give a int"),
+        ({"width": "wide"}, "option width is 'wide'; give a whole number"),
+        ({"width": 32.5}, "option width is 32.5; give a whole number"),
+        ({"width": 0}, "option width is 0; give 1 to 1024"),
+        ({"d_lr": -1.0}, "option d_lr is -1.0; give a number above zero"),
+        ({"s_beta1": 1}, "option s_beta1 is 1.0; give 0 to below 1"),
     ):
         with pytest.raises(BadSettings, match=sentence):
             estimators.check(TrainingSettings(options=options))

@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the arguments mean; runs with a real Blender are in ``test_optimize.py``."""
 
+import io
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import tomli_w
+from rich.console import Console
 
+from gdr_core import messages
 from gdr_core import settings as settings_module
 from gdr_core.families import Distribution
 from gdr_core.settings import RunSettings, Start
 from trainer import cli
-from trainer.cli import optimize
+from trainer.cli import optimize, progress
 
 ROOT = Path(__file__).parents[2]
 HIDDEN = ["--hidden", "m1=2.25:0.1", "--hidden", "m2=2.25:0.1"]
@@ -77,6 +81,7 @@ def test_arguments_win_over_the_config_file(tmp_path):
         ([*HIDDEN, "--size", "65", "--out", "x"], "choose one of 32, 64, 128, 256"),
         ([*HIDDEN, "--renderer", "cycles", "--out", "x"], "no renderer named 'cycles'"),
         ([*HIDDEN, "--estimator", "magic", "--out", "OUT"], "no estimator named 'magic'"),
+        ([*HIDDEN, "--device", "meta", "--out", "OUT"], "device 'meta' cannot be used"),
         ([*HIDDEN, "--device", "abacus", "--out", "OUT"], "device 'abacus' cannot be used"),
         (["--resume", "x", "--seed", "3"], "--seed cannot be changed when a run is resumed"),
         (["--resume", "nowhere"], "There is no file nowhere"),
@@ -98,6 +103,56 @@ def test_an_unknown_option_exits_with_2():
     )
     assert done.returncode == 2
     assert "--magic" in done.stderr
+
+
+def test_the_doctor_works_in_a_python_without_any_package():
+    def gdr(*argv):
+        command = [sys.executable, "-S", "-m", "trainer", *argv]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    done = gdr("doctor", "--no-blender")
+    assert (done.returncode, done.stderr) == (1, "")
+    for package in ("torch", "msgspec", "numpy"):
+        assert re.search(
+            rf"MISSING {package} +not installed\n.* -m pip install {package}", done.stdout
+        )
+    done = gdr("optimize")
+    assert done.returncode == 1
+    assert re.match(r"gdr: this Python .* has no \w+; gdr doctor says", done.stderr)
+
+
+def test_the_bar_shows_everything_on_eighty_columns():
+    names = ("m1", "m2")
+    bar = progress.Progress(quiet=False, verbose=False)
+    bar.observe(messages.Status(status="RUNNING", text="Optimizing on cuda (NVIDIA H100 80GB)"))
+    values = dict.fromkeys(names, 2.25)
+    bar.observe(
+        messages.Progress(
+            **{"step": 10, "steps": 80, "renders": 640, "seconds": 9.0, "eta_seconds": 63.2},
+            **{"d_real": 0.8, "d_sim": 0.1, "mean": values, "std": values},
+        )
+    )
+    console = Console(width=80, file=io.StringIO())
+    console.print(bar._bar.get_renderable())
+    lines = console.file.getvalue().splitlines()
+    assert re.fullmatch(r"Optimizing on cuda \(.*\) ━+ +10/80 steps, 0:01:03 left *", lines[0])
+    assert lines[1].strip() == "640 renders  m1 2.25±2.25 m2 2.25±2.25"
+
+
+@pytest.mark.parametrize(
+    ("argv", "sentence"),
+    [
+        (["--params", "m1=nan"], "m1 is nan; give a finite number"),
+        (["--params", "m1"], "'m1' is not of the form NAME=VALUE"),
+        (["--params", "m1=1", "--count", "0"], "--count is 0"),
+        (["--distribution", "m1=1:0.1", "--seed", "9" * 30], "give a whole number from 0"),
+        (["--params", "m1=1", "--size", "4"], "give 8 to 2048 pixels"),
+    ],
+)
+def test_bad_arguments_of_render_exit_with_2_and_a_sentence(argv, sentence, capsys, tmp_path):
+    assert cli.main(["render", *argv, "--out", str(tmp_path / "out")]) == 2
+    assert sentence in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_help_needs_no_torch():

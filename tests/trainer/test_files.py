@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 import math
+from contextlib import closing
 
 import pytest
 import torch
@@ -68,6 +69,10 @@ def test_history_keeps_what_a_resumed_run_has_and_drops_the_rest(tmp_path):
     assert [r.step for r in rows] == [0, 1, 2, 3]
     assert rows[2].std == (0.4, 2.1)
     assert math.isnan(rows[2].d_real)
+    path.unlink()
+    third = History(path, ("m1", "m2"), keep_through=2)
+    third.close()
+    assert third.rows == []
     header = path.read_text().splitlines()[0]
     assert header == "step,renders,seconds,d_real,d_sim,m1_mean,m1_std,m2_mean,m2_std"
 
@@ -76,6 +81,9 @@ def test_a_folder_is_used_for_one_run(tmp_path):
     with pytest.raises(BadSettings, match="no run in"):
         RunFolder(tmp_path, resume=True)
     (tmp_path / "config.toml").write_text("")
+    with closing(RunFolder(tmp_path)) as folder:
+        assert not folder.begun  # It ended before its first step; it may begin again.
+    (tmp_path / "history.csv").write_text("")
     with pytest.raises(BadSettings, match=r"holds a run already.*--resume"):
         RunFolder(tmp_path)
     (tmp_path / "file").write_text("")

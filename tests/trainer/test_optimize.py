@@ -88,6 +88,51 @@ def test_a_resumed_run_ends_like_one_that_was_not_interrupted(whole, tmp_path):
     assert result(folder)["parameters"] == result(whole)["parameters"]
 
 
+def test_a_run_that_ended_before_its_first_step_may_begin_again(tmp_path, capsys):
+    images, folder = tmp_path / "images", tmp_path / "run"
+    images.mkdir()
+    argv = ["--targets", images, *SMALL, "--steps", 2]
+    assert optimize(*argv, "--out", folder) == 2
+    assert capsys.readouterr().err.count("holds no image") == 1
+    for name in "ab":
+        Image.new("RGB", (32, 32)).save(images / f"{name}.png")
+    assert optimize("--resume", folder, "--steps", 1) == 0
+    assert optimize(*argv, "--out", folder) == 2
+    assert "holds a run already" in capsys.readouterr().err
+    (folder / "history.csv").unlink()
+    assert optimize("--resume", folder, "--steps", 2) == 0
+    assert [row["step"] for row in history(folder)] == ["1", "2"]
+    (folder / "checkpoint.safetensors").unlink()
+    assert optimize("--resume", folder, "--steps", 3) == 1
+    assert "There is no checkpoint" in capsys.readouterr().err
+
+
+def test_a_run_that_diverges_says_so_and_keeps_what_it_had(tmp_path, capsys):
+    config, folder = tmp_path / "run.toml", tmp_path / "run"
+    config.write_text("[training.options]\ngap = -1.0\ns_lr = 1e30\n")
+    assert optimize("--config", config, *HIDDEN, *SMALL, "--steps", 6, "--out", folder) == 1
+    said = capsys.readouterr().err
+    assert "too large to render" in said or "diverged" in said
+    assert "Traceback" not in said
+    assert result(folder)["status"] == "failed"
+    for reached in result(folder)["parameters"].values():
+        assert np.isfinite([reached["mean"], reached["std"]]).all()
+
+
+def test_what_nobody_foresaw_is_one_sentence_and_the_log_has_the_rest(
+    tmp_path, capsys, monkeypatch
+):
+    def fail(*_):
+        raise ZeroDivisionError("by a test")
+
+    monkeypatch.setattr("trainer.targets.from_hidden", fail)
+    assert optimize(*HIDDEN, *SMALL, "--out", tmp_path / "run") == 1
+    said = capsys.readouterr().err
+    assert "failed unexpectedly (ZeroDivisionError: by a test)" in said
+    assert "Traceback" not in said
+    assert "Traceback" in (tmp_path / "run" / "trainer.log").read_text()
+
+
 def start(folder: Path, *argv) -> subprocess.Popen:
     command = [sys.executable, "-m", "trainer", "optimize", *HIDDEN, *SMALL, *argv]
     process = subprocess.Popen(

@@ -2,6 +2,7 @@
 """The pool with real Blenders, some of which die."""
 
 import os
+import shutil
 import signal
 import time
 
@@ -10,12 +11,12 @@ import numpy as np
 import psutil
 import pytest
 
-from gdr_core import parameters
+from gdr_core import messages, parameters
 from gdr_core.errors import GdrError
 from gdr_core.settings import RenderSettings, RunSettings, TrainingSettings
 from trainer import blender
 from trainer.controls import Stopped
-from trainer.render_pool import open_pool
+from trainer.render_pool import LocalPool, open_pool
 
 SETTINGS = RunSettings(
     training=TrainingSettings(size=32), rendering=RenderSettings(workers=2, grid=(24, 24))
@@ -118,6 +119,43 @@ def test_a_computer_without_opengl_is_told_what_to_install(monkeypatch):
     found = blender.probe("bpy")
     assert not found.ok
     assert found.text == blender.NO_GL
+
+
+def test_a_wrong_answer_loses_the_worker_but_not_its_shapes(monkeypatch):
+    class Worker:
+        ready, job, request_id, deadline = True, None, -1, float("inf")
+        wrong = [True]
+
+        def send(self, request):
+            self.request_id = request.id
+
+        def receive(self, timeout_ms):
+            size = 1 if Worker.wrong and Worker.wrong.pop() else 32
+            images = np.full((len(self.job.parameters), size, size, 3), 9, np.uint8)
+            return messages.RenderReply(id=self.request_id, images=images, seconds=0.0)
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr(LocalPool, "_start", lambda self: Worker())
+    checks = iter(range(100))
+    with open_pool(SETTINGS, lambda: next(checks)) as pool:
+        assert (pool.render(shapes(40)) == 9).all()
+
+
+def test_a_program_that_is_no_blender_gets_a_sentence():
+    rendering = msgspec.structs.replace(SETTINGS.rendering, blender=shutil.which("true"))
+    settings = msgspec.structs.replace(SETTINGS, rendering=rendering)
+    with (
+        pytest.raises(GdrError, match="is no Blender that starts; set GDR_BLENDER"),
+        open_pool(settings, lambda: None),
+    ):
+        pass
+
+
+def test_only_a_crash_is_put_down_to_opengl():
+    assert blender.explain_death(-signal.SIGSEGV, "") == blender.NO_GL
+    assert "exit code -9" in blender.explain_death(-signal.SIGKILL, "")
 
 
 def test_a_blender_that_is_not_there_is_named(monkeypatch):

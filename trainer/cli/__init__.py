@@ -10,9 +10,17 @@ import sys
 from gdr_core import __version__
 from gdr_core.errors import BadSettings, GdrError
 
-from . import doctor, optimize, render, serve
+from . import doctor
 
-COMMANDS = {"optimize": optimize, "render": render, "doctor": doctor, "serve": serve}
+COMMANDS = {"doctor": doctor}
+_missing = ""
+try:
+    from . import optimize, render, serve
+except ModuleNotFoundError as error:
+    # The doctor works in a Python that has none of the packages: it is there to say so.
+    _missing = error.name or str(error)
+else:
+    COMMANDS = {"optimize": optimize, "render": render, "doctor": doctor, "serve": serve}
 EXIT_FAILED, EXIT_BAD_ARGUMENTS, EXIT_INTERRUPTED = 1, 2, 130
 
 
@@ -21,6 +29,9 @@ def main(argv: list[str] | None = None) -> int:
 
     0 done, 1 failed, 2 bad arguments, 130 interrupted with everything saved.
     """
+    argv = sys.argv[1:] if argv is None else argv
+    if _missing and argv[:1] != ["doctor"]:
+        return _say_missing(_missing)
     args = _parser().parse_args(argv)
     try:
         return COMMANDS[args.command].run(args)
@@ -30,12 +41,23 @@ def main(argv: list[str] | None = None) -> int:
     except GdrError as error:
         print(f"gdr: {error}", file=sys.stderr)
         return EXIT_FAILED
+    except ModuleNotFoundError as error:
+        return _say_missing(error.name or str(error))
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output is gone; keep Python from failing once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILED
+
+
+def _say_missing(package: str) -> int:
+    print(
+        f"gdr: this Python ({sys.executable}) has no {package}; gdr doctor says what is missing "
+        f"and how to install it.",
+        file=sys.stderr,
+    )
+    return EXIT_FAILED
 
 
 def _parser() -> argparse.ArgumentParser:

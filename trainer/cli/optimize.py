@@ -82,6 +82,8 @@ def run(args: argparse.Namespace) -> int:
         if controls.stopping:
             raise KeyboardInterrupt
         controls.stopping = True
+        if args.quiet:
+            return
         print("\nSaving what was reached (press Ctrl-C again to give up) ...", file=sys.stderr)
 
     logging.getLogger().setLevel(logging.INFO)

@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
+from datetime import timedelta
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.logging import RichHandler
-from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
+from rich.text import Text
 
 from gdr_core import messages
 from gdr_core.families import Distribution
@@ -23,19 +26,20 @@ class Progress:
     """Shows the messages of a run; a context manager that owns the terminal meanwhile."""
 
     def __init__(self, quiet: bool, verbose: bool):
-        self._console = Console(stderr=True, quiet=quiet)
-        self._bar = Bar(
+        self._console = Console(stderr=True, quiet=quiet, markup=False)
+        self._bar = _BarOverState(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.completed}/{task.total} steps"),
-            TextColumn("{task.fields[state]}"),
-            TimeRemainingColumn(),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[steps]}"),
+            expand=True,
             console=self._console,
             disable=quiet or not self._console.is_terminal,
         )
-        self._task = self._bar.add_task("Starting", total=None, state="")
+        self._task = self._bar.add_task("Starting", total=None, steps="", state="")
         level = logging.INFO if verbose else logging.WARNING
         self._handler = RichHandler(level, console=self._console, show_path=False)
+        # Why it failed is the command's own last line.
+        self._handler.addFilter(lambda record: record.levelno < logging.ERROR)
 
     def __enter__(self) -> Progress:
         logging.getLogger().addHandler(self._handler)
@@ -54,13 +58,13 @@ class Progress:
                 self._console.print(message.text)
         elif isinstance(message, messages.Progress):
             state = _state(message)
-            self._bar.update(self._task, completed=message.step, total=message.steps, state=state)
+            steps = f"{message.step}/{message.steps} steps{_left(message.eta_seconds)}"
+            self._bar.update(
+                self._task, completed=message.step, total=message.steps, steps=steps, state=state
+            )
             last = message.step == message.steps
             if not self._console.is_terminal and (message.step % LINE_EVERY == 0 or last):
-                left = f", {message.eta_seconds:.0f} s left" if message.eta_seconds > 0 else ""
-                self._console.print(
-                    f"step {message.step}/{message.steps}, {state}{left}", soft_wrap=True
-                )
+                self._console.print(f"{steps}, {state}", soft_wrap=True)
 
     def conclude(self, outcome: Outcome, folder: Path) -> None:
         """Print the result and where its files are."""
@@ -68,11 +72,23 @@ class Progress:
         for name, distribution in outcome.parameters.items():
             self._console.print(f"  {name:5} {describe(distribution)}", highlight=False)
         self._console.print(f"Run folder: {folder}", soft_wrap=True, highlight=False)
+        if not outcome.parameters:
+            return  # It ended before it began; there are no pictures.
         self._console.print(
             "  images/real.png and images/sim_samples_*.png: targets and renders\n"
             "  plots/parameters.png: how the distribution moved",
             highlight=False,
         )
+
+
+class _BarOverState(Bar):
+    """A bar with the run's state below it, so that neither squeezes the other on 80 columns."""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield from super().get_renderables()
+        for task in self.tasks:
+            if task.fields["state"]:
+                yield Text(task.fields["state"])
 
 
 def describe(distribution: Distribution) -> str:
@@ -82,6 +98,10 @@ def describe(distribution: Distribution) -> str:
         f"{distribution.family} {distribution.mean:.3f}:{distribution.std:.3f}, "
         f"that is {middle:.3g} ({low:.3g} to {high:.3g})"
     )
+
+
+def _left(seconds: float) -> str:
+    return f", {timedelta(seconds=round(seconds))} left" if seconds > 0 else ""
 
 
 def _state(message: messages.Progress) -> str:

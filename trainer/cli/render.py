@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import math
 from pathlib import Path
 
 import msgspec
@@ -49,6 +50,8 @@ def run(args: argparse.Namespace) -> int:
     """Render and write ``image_00000.png`` and on, and ``parameters.csv``."""
     if args.count < 1:
         raise BadSettings(f"--count is {args.count}; give at least 1.")
+    if not 0 <= args.seed < 2**63:
+        raise BadSettings(f"--seed is {args.seed}; give a whole number from 0.")
     settings, model = _settings_and_distribution(args)
     batch = _sample(args, model)
     from ..images import save_png
@@ -102,7 +105,10 @@ def _settings_and_distribution(
 
 def _fixed(text: str) -> tuple[str, float]:
     name, rest = values.split_name(text)
-    return name, values.number(rest, text)
+    value = values.number(rest, text)
+    if not math.isfinite(value):
+        raise BadSettings(f"{name} is {value}; give a finite number.")
+    return name, value
 
 
 def _read_result(path: Path) -> dict[str, Distribution]:

@@ -20,6 +20,9 @@ __all__ = ["ESTIMATORS", "Estimator", "StepReport", "check", "make"]
 ESTIMATORS: dict[str, type[Estimator]] = {"adversarial": Adversarial}
 
 
+_KINDS = {int: "a whole number", float: "a number", bool: "true or false"}
+
+
 def check(training: TrainingSettings) -> None:
     """Raise :class:`BadSettings` for an unknown estimator or an option it does not have."""
     _options(training)
@@ -53,9 +56,8 @@ def _options(training: TrainingSettings) -> object:
                 f"The {training.estimator} estimator has no option {name!r}; "
                 f"it has {', '.join(known)}."
             )
-        if not isinstance(value, (int, float)) or isinstance(value, bool) is not (
-            known[name] is bool
-        ):
-            raise BadSettings(f"The option {name} is {value!r}; give a {known[name].__name__}.")
+        # A whole number will do for a float, as TOML writes 1.0 and 1 alike to people.
+        if type(value) is not known[name] and (type(value), known[name]) != (int, float):
+            raise BadSettings(f"The option {name} is {value!r}; give {_KINDS[known[name]]}.")
         given[name] = known[name](value)
     return kind(**given)

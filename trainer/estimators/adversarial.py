@@ -18,12 +18,15 @@ Simulators*, arXiv 1707.07113.
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
+
+from gdr_core.errors import BadSettings, GdrError
 
 from ..discriminator import Discriminator
 from ..images import to_tensor
@@ -64,6 +67,18 @@ class AdversarialOptions:
     baseline: float = 0.7
     baseline_weight: float = 0.9
     width: int = 32
+
+    def __post_init__(self) -> None:
+        for names, good, what in (
+            (("d_lr", "s_lr"), lambda x: 0 < x < math.inf, "a number above zero"),
+            (("d_beta1", "d_beta2", "s_beta1", "s_beta2"), lambda x: 0 <= x < 1, "0 to below 1"),
+            (("baseline_weight",), lambda x: 0 <= x <= 1, "0 to 1"),
+            (("gap", "baseline"), math.isfinite, "a finite number"),
+            (("width",), lambda x: 1 <= x <= 1024, "1 to 1024"),
+        ):
+            for name in names:
+                if not good(getattr(self, name)):
+                    raise BadSettings(f"The option {name} is {getattr(self, name)}; give {what}.")
 
 
 class Adversarial(Estimator):
@@ -113,10 +128,11 @@ class Adversarial(Estimator):
     def _step_discriminator(self, real: torch.Tensor, sim: torch.Tensor) -> tuple[float, float]:
         self.d_optimizer.zero_grad()
         out_real = self.discriminator(real)
+        d_real = _finite(out_real.mean().item())
         self.loss(out_real, torch.ones_like(out_real)).mean().backward()
         out_sim = self.discriminator(sim)
+        d_sim = _finite(out_sim.mean().item())
         self.loss(out_sim, torch.zeros_like(out_sim)).mean().backward()
-        d_real, d_sim = out_real.mean().item(), out_sim.mean().item()
         if d_real - d_sim < self.options.gap:
             self.d_optimizer.step()
             log.info("D step: mean real %s mean sim %s", d_real, d_sim)
@@ -125,6 +141,7 @@ class Adversarial(Estimator):
     def _step_model(self, z: torch.Tensor, sim: torch.Tensor) -> None:
         with torch.no_grad():
             out = self.discriminator(sim)
+            sim_mean = _finite(out.mean().item())
             cost = self.loss(out, torch.ones_like(out)).cpu()
         self.s_optimizer.zero_grad()
         (self.model.log_prob(z) * (cost - self.baseline)).mean().backward()
@@ -140,7 +157,7 @@ class Adversarial(Estimator):
             "S step: %s %s mean sim %s",
             self.model.mean.detach().numpy(),
             self.model.std.detach().numpy(),
-            out.mean().item(),
+            sim_mean,
         )
 
     def _next_targets(self) -> torch.Tensor:
@@ -173,3 +190,12 @@ class Adversarial(Estimator):
         self.epoch = state["epoch"]
         self.baseline = state["baseline"]
         self.model_moves = state["model_moves"]
+
+
+def _finite(mean: float) -> float:
+    """Return the discriminator's mean output, before a loss that cannot take what is no number."""
+    if not math.isfinite(mean):
+        raise GdrError(
+            "The discriminator diverged: its output is no number. Make the option d_lr smaller."
+        )
+    return mean
