@@ -27,9 +27,11 @@ PACKAGES = (
     "libgl1-mesa-dri",
     "openbox",
     "procps",
-    # Extensions that come with Blender ask for these two, and Debian's package forgets them.
+    # Every Blender from its makers brings these; Debian's only suggests some of them.
     "python3-cattr",
+    "python3-numpy",
     "python3-requests",
+    "python3-zstandard",
     "xdotool",
     "xvfb",
 )
