@@ -20,7 +20,7 @@ help: ## Say what there is to make
 demo: $(READY) ## Find the distribution behind 64 hidden images, without a window
 	@$(BIN)/python tools/system_libraries.py --check
 	$(BIN)/gdr optimize --hidden m1=2.25:0.1 --hidden m2=2.25:0.1 \
-		--start m1=1.2:0.4 --start m2=3.0:0.4 --seed 0 --out runs/demo
+		--start m1=1.2:0.4 --start m2=3.0:0.4 --seed 0 --out "runs/demo-$$(date +%Y%m%d-%H%M%S)"
 
 test: $(READY) ## Run all tests, those in a Blender window on Blender 4.3
 	$(BIN)/python tools/system_libraries.py

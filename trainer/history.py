@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import csv
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,13 +43,16 @@ class History:
         self.rows: list[Row] = []
         if keep_through is not None and path.is_file():
             self.rows = [row for row in read(path, names) if row.step <= keep_through]
-        self._file = path.open("w", newline="", encoding="utf-8")
-        self._writer = csv.writer(self._file)
+        fresh = path.with_name(path.name + ".new")
         per_parameter = [f"{name}_{what}" for name in names for what in ("mean", "std")]
-        self._writer.writerow([*COLUMNS, *per_parameter])
-        for row in self.rows:
-            self._write(row)
-        self._file.flush()
+        with fresh.open("w", newline="", encoding="utf-8") as file:
+            self._writer = csv.writer(file)
+            self._writer.writerow([*COLUMNS, *per_parameter])
+            for row in self.rows:
+                self._write(row)
+        os.replace(fresh, path)
+        self._file = path.open("a", newline="", encoding="utf-8")
+        self._writer = csv.writer(self._file)
 
     def append(self, row: Row) -> None:
         """Add a row and put it on disk."""

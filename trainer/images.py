@@ -6,6 +6,7 @@ Everywhere in the trainer an image batch is ``(N, S, S, 3)`` uint8 sRGB, first r
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -21,14 +22,15 @@ def to_tensor(images: np.ndarray, device: torch.device) -> torch.Tensor:
     return (tensor.permute(0, 3, 1, 2).float() - 127.5) / 127.5
 
 
-def contact_sheet(images: np.ndarray, side: int = SHEET_SIDE, gap: int = 2) -> np.ndarray:
-    """Lay out up to ``side * side`` images in a square grid.
+def contact_sheet(images: np.ndarray, gap: int = 2) -> np.ndarray:
+    """Lay out up to 64 images in a square grid, 8x8 or as small as holds them all.
 
     Returns
     -------
     numpy.ndarray
         ``(side * (S + gap) + gap,) * 2 + (3,)`` uint8, black where there is no image.
     """
+    side = min(SHEET_SIDE, math.isqrt(max(len(images), 1) - 1) + 1)
     size = images.shape[1]
     step = size + gap
     sheet = np.zeros((side * step + gap, side * step + gap, 3), dtype=np.uint8)

@@ -210,7 +210,13 @@ class LocalPool:
         self._instances = itertools.count()
         count = settings.rendering.workers or default_workers()
         self._failed_starts = 0
-        self._workers = [self._start() for _ in range(count)]
+        self._workers: list[_Worker] = []
+        try:
+            for _ in range(count):
+                self._workers.append(self._start())
+        except BaseException:
+            self.close()
+            raise
         log.info("Starting %d render worker%s (%s)", count, "s" * (count > 1), self._blender)
 
     def close(self) -> None:

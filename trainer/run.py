@@ -173,8 +173,6 @@ class Run:
         self._digest = hashlib.sha256(found.images.tobytes()).hexdigest()
         for note in found.notes:
             log.warning("%s", note)
-        sheet = images.contact_sheet(found.images)
-        self.observe(Targets(sheet=sheet, count=len(found.images), text=" ".join(found.notes)))
         self._estimator = estimators.make(
             self.settings.training,
             ProbabilityModel.from_settings(self.settings),
@@ -186,6 +184,8 @@ class Run:
         if goes_on:
             self._load_checkpoint()
         self._folder.save_sheet("real", found.images)
+        sheet = images.contact_sheet(found.images)
+        self.observe(Targets(sheet=sheet, count=len(found.images), text=" ".join(found.notes)))
         keep = self._totals.step if goes_on else None
         self._history = History(self._folder.history, self._estimator.model.names, keep)
         self._reached = self._estimator.model.current()
@@ -329,7 +329,10 @@ class Run:
                 truth=self._truth,
             )
             self._history.close()
-            self._folder.save_plot(self._history, self._truth)
+            try:
+                self._folder.save_plot(self._history, self._truth)
+            except Exception:  # The run is no worse for a picture that cannot be drawn.
+                log.exception("plots/parameters.png could not be written")
         if text:
             log.info("%s", text)
         return Outcome(status, text, self._reached)

@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 import tomli_w
+from filelock import FileLock, Timeout
 
 from gdr_core import settings as settings_module
 from gdr_core.errors import BadSettings
@@ -57,8 +58,8 @@ class RunFolder:
     Raises
     ------
     BadSettings
-        A new run into a folder that holds one, resuming where there is none, or a folder that
-        cannot be written.
+        A new run into a folder that holds one, resuming where there is none, a folder that
+        cannot be written, or one that another process is writing.
     """
 
     def __init__(self, path: Path, resume: bool = False):
@@ -72,7 +73,13 @@ class RunFolder:
             )
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            self._lock = FileLock(self.path / ".lock", timeout=0)
+            self._lock.acquire()
             handler = logging.FileHandler(self.log, encoding="utf-8")
+        except Timeout:
+            raise BadSettings(
+                f"Another process is at work on the run in {path}; stop it first."
+            ) from None
         except OSError as error:
             raise BadSettings(f"The folder {path} cannot be written ({error.strerror}).") from error
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
@@ -87,11 +94,12 @@ class RunFolder:
     result = property(lambda self: self.path / "result.json")
 
     def close(self) -> None:
-        """Finish the log and the TensorBoard events."""
+        """Finish the log and the TensorBoard events, and let another process have the folder."""
         if self._events is not None:
             self._events.close()
         logging.getLogger().removeHandler(self._handler)
         self._handler.close()
+        self._lock.release()
 
     def save_config(self, settings: RunSettings) -> None:
         """Write ``config.toml``."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import importlib.util
 import logging
@@ -69,6 +70,15 @@ def _which(folders: str) -> Path | None:
 
 
 def _version(program: Path) -> dict[str, Any] | None:
+    found = _ask_version(program, program.stat().st_mtime_ns)
+    if found is None:
+        return None
+    return {"path": program, "major": found[0], "minor": found[1], "kind": "binary"}
+
+
+@functools.lru_cache
+def _ask_version(program: Path, changed: int) -> tuple[int, int] | None:
+    """Return major and minor version; asked once for each state of the file (`changed`)."""
     try:
         out = subprocess.run(
             [str(program), "--version"],
@@ -84,7 +94,7 @@ def _version(program: Path) -> dict[str, Any] | None:
     if match is None:
         logger.warning("%s does not seem to be Blender.", program)
         return None
-    return {"path": program, "major": int(match[1]), "minor": int(match[2]), "kind": "binary"}
+    return int(match[1]), int(match[2])
 
 
 def _module() -> dict[str, Any] | None:

@@ -262,6 +262,8 @@ class BlenderLauncher:
             raise LaunchError("The instances have been closed.")
         deadline = time.monotonic() + self.startup_timeout
         while True:
+            if self._server is not server:
+                raise LaunchError("The instances were closed while their address was asked for.")
             failure = self._failure(name)  # before the look at the reports, which come first
             found = server.get(name)
             if len(found) == self.num_instances:

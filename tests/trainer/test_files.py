@@ -2,12 +2,14 @@
 import math
 from contextlib import closing
 
+import numpy as np
 import pytest
 import torch
 
 from gdr_core.errors import BadSettings, GdrError
 from trainer import checkpoint, history
 from trainer.history import History, Row
+from trainer.images import contact_sheet
 from trainer.run_folder import RunFolder
 
 
@@ -75,6 +77,22 @@ def test_history_keeps_what_a_resumed_run_has_and_drops_the_rest(tmp_path):
     assert third.rows == []
     header = path.read_text().splitlines()[0]
     assert header == "step,renders,seconds,d_real,d_sim,m1_mean,m1_std,m2_mean,m2_std"
+
+
+def test_one_process_at_a_time_writes_a_folder(tmp_path):
+    first = RunFolder(tmp_path)
+    with pytest.raises(BadSettings, match="Another process is at work"):
+        RunFolder(tmp_path)
+    first.close()
+    RunFolder(tmp_path).close()
+
+
+def test_a_contact_sheet_is_as_small_as_holds_its_images():
+    image = np.full((1, 10, 10, 3), 200, np.uint8)
+    for count, side in ((1, 1), (2, 2), (4, 2), (5, 3), (49, 7), (50, 8), (64, 8), (100, 8)):
+        sheet = contact_sheet(np.repeat(image, count, axis=0))
+        assert sheet.shape == (side * 12 + 2, side * 12 + 2, 3)
+        assert (sheet == 200).sum() == min(count, 64) * 300
 
 
 def test_a_folder_is_used_for_one_run(tmp_path):

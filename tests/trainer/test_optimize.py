@@ -62,7 +62,7 @@ def test_a_run_leaves_every_file(whole):
     assert float(rows[-1]["m2_std"]) == found["parameters"]["m2"]["std"]
     for name in ("real", "sim_samples_000", "sim_samples_010"):
         sheet = np.asarray(Image.open(whole / "images" / f"{name}.png"))
-        assert sheet.shape == (8 * 34 + 2, 8 * 34 + 2, 3)
+        assert sheet.shape == (4 * 34 + 2, 4 * 34 + 2, 3)
         assert sheet.std() > 5
     assert Image.open(whole / "plots" / "parameters.png").width > 400
     assert list((whole / "tensorboard").glob("events.*"))

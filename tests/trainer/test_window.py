@@ -88,6 +88,8 @@ def family(process) -> list[psutil.Process]:
 
 def test_a_run_tells_the_window_everything(blender):
     blender.start(SETTINGS)
+    blender.until(lambda m: isinstance(m, messages.Targets))
+    assert (blender.out / "images" / "real.png").is_file()  # The panel shows it at once.
     finished = blender.until_finished()
     assert finished.status is RunStatus.DONE
     assert finished.truth == {"m1": (2.25, 0.1)}
@@ -95,7 +97,7 @@ def test_a_run_tells_the_window_everything(blender):
     assert kinds.index("Targets") < kinds.index("Progress") < kinds.index("Samples")
     targets = next(m for m in blender.seen if isinstance(m, messages.Targets))
     assert targets.count == 8
-    assert targets.sheet.shape == (8 * 34 + 2, 8 * 34 + 2, 3)
+    assert targets.sheet.shape == (3 * 34 + 2, 3 * 34 + 2, 3)
     samples = [m for m in blender.seen if isinstance(m, messages.Samples)]
     assert samples[-1].parameters.shape == (8, 12)
     progress = [m for m in blender.seen if isinstance(m, messages.Progress)]
