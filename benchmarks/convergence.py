@@ -3,7 +3,7 @@
 
 Runs ``gdr optimize`` on the demo (reference start, hidden log-normals 2.25:0.1 on ``m1`` and
 ``m2``) once a seed, as a user would, and writes ``convergence.csv`` and ``convergence.md``. Seeds
-whose run folder has a result already are not run again.
+that are done are not run again, and interrupted ones go on.
 """
 
 from __future__ import annotations
@@ -39,34 +39,46 @@ def main() -> None:
     print(table)
 
 
-def measure(seed: int, args: argparse.Namespace) -> dict[str, float]:
-    """Run one seed and return its row."""
+def measure(seed: int, args: argparse.Namespace) -> dict[str, float | None]:
+    """Run one seed, or go on with it, and return its row."""
     folder = args.out / f"{args.estimator}-{seed}"
-    if not (folder / "result.json").is_file():
-        command = [sys.executable, "-m", "trainer", "optimize", "--quiet", "--out", str(folder)]
-        for name in NAMES:
-            command += ["--hidden", f"{name}={TRUTH}:0.1"]
-        command += ["--start", "m1=1.2:0.4", "--start", "m2=3.0:0.4", "--seed", str(seed)]
-        command += ["--steps", str(args.steps), "--estimator", args.estimator]
-        subprocess.run(command, cwd=ROOT, check=True)
+    run(folder, seed, args)
     result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     with (folder / "history.csv").open(newline="", encoding="utf-8") as file:
         history = list(csv.DictReader(file))
     within = [
-        row for row in history if all(abs(float(row[f"{n}_mean"]) - TRUTH) <= 0.1 for n in NAMES)
+        row
+        for row in history
+        if all(abs(float(row[f"{name}_mean"]) - TRUTH) <= TOLERANCE for name in NAMES)
     ]
-    row: dict[str, float] = {"seed": seed, "renders": result["renders"]}
+    row: dict[str, float | None] = {"seed": seed, "renders": result["renders"]}
     for name in NAMES:
         for what in ("mean", "std"):
             row[f"{name}_{what}"] = round(result["parameters"][name][what], 4)
             row[f"{name}_drawn_{what}"] = round(result["truth"][name][f"drawn_{what}"], 4)
-    row["first_within"] = int(within[0]["renders"]) if within else -1
+    row["first_within"] = int(within[0]["renders"]) if within else None
     row["ended_within"] = int(bool(within) and within[-1] is history[-1])
     row["seconds"] = result["seconds"]["total"]
     return row
 
 
-def markdown(rows: list[dict[str, float]]) -> str:
+def run(folder: Path, seed: int, args: argparse.Namespace) -> None:
+    """Bring the seed's run to its last step, as far as it is not there yet."""
+    command = [sys.executable, "-m", "trainer", "optimize", "--quiet", "--steps", str(args.steps)]
+    if (folder / "checkpoint.safetensors").is_file():
+        result = folder / "result.json"
+        if result.is_file() and json.loads(result.read_text())["steps"] == args.steps:
+            return
+        command += ["--resume", str(folder)]
+    else:
+        for name in NAMES:
+            command += ["--hidden", f"{name}={TRUTH}:0.1"]
+        command += ["--start", "m1=1.2:0.4", "--start", "m2=3.0:0.4", "--seed", str(seed)]
+        command += ["--estimator", args.estimator, "--out", str(folder)]
+    subprocess.run(command, cwd=ROOT, check=True)
+
+
+def markdown(rows: list[dict[str, float | None]]) -> str:
     """Return the table, medians and the share of seeds that ended near the truth."""
     lines = [
         "| seed | m1 mean | m1 spread | m2 mean | m2 spread | first within 0.1 after | "
@@ -74,14 +86,14 @@ def markdown(rows: list[dict[str, float]]) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for row in rows:
-        first = f"{row['first_within']} renders" if row["first_within"] >= 0 else "never"
+        first = "never" if row["first_within"] is None else f"{row['first_within']} renders"
         lines.append(
             f"| {row['seed']} | {row['m1_mean']:.3f} | {row['m1_std']:.3f} | "
             f"{row['m2_mean']:.3f} | {row['m2_std']:.3f} | {first} | "
             f"{'yes' if row['ended_within'] else 'no'} |"
         )
     ended = sum(row["ended_within"] for row in rows)
-    arrived = [row["first_within"] for row in rows if row["first_within"] >= 0]
+    arrived = [row["first_within"] for row in rows if row["first_within"] is not None]
     spread = statistics.median(
         row[f"{n}_std"] / row[f"{n}_drawn_std"] for row in rows for n in NAMES
     )
