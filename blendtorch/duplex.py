@@ -21,7 +21,6 @@ HEARTBEAT_TIMEOUT_MS = 2500
 """A peer that leaves heartbeats unanswered for this long is gone."""
 CONNECT_TIMEOUT_S = 60.0
 """How long a side that connects waits, in ``recv(None)``, for a peer that has never been there."""
-_DRAIN_MS = 50
 _ROOM_MS = 5
 _HELLO = b""  # the first frame a client sends, so that the binding side knows whom to send to
 _BYE = b"bye"
@@ -106,8 +105,8 @@ class Duplex:
         Parameters
         ----------
         timeoutms
-            How long to wait in ms; 0 looks and returns at once. None waits until there is a message
-            or the peer is lost.
+            How long to wait in ms; 0 looks and returns at once, also from a peer that has just been
+            lost. None waits until there is a message or the peer is lost.
 
         Returns
         -------
@@ -125,35 +124,29 @@ class Duplex:
             If a message was refused. The channel goes on.
         """
         end = self._open()
-        frames = self._next()
-        if frames is not None:
-            return end.decode(frames)
-        self._look()
-        if timeoutms == 0 and not end.monitor.lost and not self._replaced and not self._inbox:
-            return None
         started = time.monotonic()
         while True:
-            frames = self._next()
-            if frames is None and (end.monitor.lost or self._replaced):
-                # The news of the end overtakes the last messages by a moment.
-                if not self._replaced and end.socket.poll(_DRAIN_MS):
-                    continue
-                raise PeerLost(self._gone())
+            self._look()
+            lost, settling = end.monitor.lost, end.monitor.settling_ms
+            frames = self._next()  # after the clock: once it has settled, all of a peer's is here
             if frames is not None:
                 return end.decode(frames)
+            if self._replaced or (lost and settling <= 0):
+                raise PeerLost(self._gone())
             elapsed = time.monotonic() - started
             if timeoutms is not None:
                 left = timeoutms - elapsed * 1000
                 if left <= 0:
                     return None
-            elif self._bind or end.monitor.connected:
+            elif lost or self._bind or end.monitor.connected:
                 left = None
             else:
                 left = (CONNECT_TIMEOUT_S - elapsed) * 1000
                 if left <= 0:
                     raise ChannelTimeout(f"Nobody answers at {self.address}, or the keys differ.")
+            if lost:
+                left = settling if left is None else min(left, settling)
             end.wait(left)
-            self._look()
 
     def send(self, **kwargs: Any) -> int:
         """Send a message; the ids `btid` and `btmid` are added to it.

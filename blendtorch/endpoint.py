@@ -14,6 +14,7 @@ import zmq
 
 from . import context, registry, rendezvous, zap
 from .credentials import Credentials
+from .errors import CannotOpen
 from .peers import PeerMonitor
 from .wire import DEFAULT_LIMITS, Limits, decode, encode
 
@@ -49,6 +50,14 @@ class Endpoint:
         A peer that does not answer for this long is gone; None switches heartbeats off.
     keys, insecure
         See :func:`.registry.find`; `keys` may hold one entry for each address.
+    limits
+        What is taken at most. A peer that announces a frame beyond them is disconnected before any
+        memory is set aside for it.
+
+    Raises
+    ------
+    CannotOpen
+        The system refuses: the port is taken, or there are too many sockets.
     """
 
     def __init__(
@@ -79,12 +88,16 @@ class Endpoint:
         self.run_id = self.credentials.run_id if self.credentials else ""
 
         ctx = context.shared_context()
-        self.socket = ctx.socket(kind)
         self.monitor: PeerMonitor | None = None
+        try:
+            self.socket = ctx.socket(kind)
+        except zmq.ZMQError as err:
+            raise CannotOpen(f"No socket for {', '.join(addresses)}: {err.strerror}.") from err
         try:
             self.socket.linger = context.bounded_linger(lingerms)
             self.socket.sndhwm = sndhwm
             self.socket.rcvhwm = rcvhwm
+            self.socket.maxmsgsize = limits.max_frame
             self.socket.setsockopt(zmq.HANDSHAKE_IVL, _HANDSHAKE_MS)
             self.socket.setsockopt(zmq.RECONNECT_IVL, 100)
             self.socket.setsockopt(zmq.RECONNECT_IVL_MAX, 1000)
@@ -103,6 +116,9 @@ class Endpoint:
             self.monitor = PeerMonitor(self.socket)
             self.closed = False
             self.addresses = [self._bind(addresses[0])] if bind else self._connect(addresses)
+        except zmq.ZMQError as err:
+            self.close()
+            raise CannotOpen(f"Cannot open {', '.join(addresses)}: {err.strerror}.") from err
         except BaseException:
             self.close()
             raise

@@ -18,6 +18,10 @@ class ChannelTimeout(BlendtorchError, TimeoutError):
     """The other side did not take or give a message within the time allowed."""
 
 
+class CannotOpen(BlendtorchError, OSError):
+    """The system does not give a socket, or not at this address."""
+
+
 class CredentialsError(BlendtorchError, RuntimeError):
     """There are no keys for a channel, or they cannot be read."""
 

@@ -64,7 +64,8 @@ def spawn(
     child_env[ENV_LIFELINE] = "1"
     options: dict[str, Any] = {}
     if os.name == "nt":
-        options["creationflags"] = subprocess.CREATE_NEW_PROCESS_GROUP
+        # Without its flag a Python started from a window would open a console.
+        options["creationflags"] = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
     else:
         options["start_new_session"] = True
     child = subprocess.Popen(
@@ -140,7 +141,7 @@ def _await_end(children: list[subprocess.Popen], seconds: float) -> list[subproc
 def _reap(child: subprocess.Popen) -> bool:
     if child.returncode is not None:
         return True
-    if os.name == "posix":
+    if hasattr(os, "waitid"):
         # Look without reaping: as long as the zombie is there, nobody else can have its group's id.
         try:
             gone = os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
@@ -149,13 +150,21 @@ def _reap(child: subprocess.Popen) -> bool:
         if not gone:
             return False
         _signal_tree(child, hard=True)
-    return child.poll() is not None
+        return child.poll() is not None
+    if child.poll() is None:
+        return False
+    if os.name == "posix":  # macOS, whose Python has no waitid before 3.13
+        _signal_tree(child, hard=True)
+    return True
 
 
 def _signal_tree(child: subprocess.Popen, *, hard: bool) -> None:
     if os.name == "nt":
         subprocess.run(
-            ["taskkill", "/T", "/F", "/PID", str(child.pid)], capture_output=True, check=False
+            ["taskkill", "/T", "/F", "/PID", str(child.pid)],
+            capture_output=True,
+            check=False,
+            creationflags=subprocess.CREATE_NO_WINDOW,
         )
         return
     with contextlib.suppress(ProcessLookupError, PermissionError):

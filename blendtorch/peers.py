@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import struct
+import time
 
 import zmq
 
@@ -21,6 +22,7 @@ _EVENTS = (
     | zmq.EVENT_DISCONNECTED
     | zmq.EVENT_HANDSHAKE_SUCCEEDED
 )
+_SETTLE_S = 0.05  # the news of an end overtakes the last messages by a moment
 _serial = itertools.count()
 
 
@@ -53,6 +55,7 @@ class PeerMonitor:
         self._endpoints: dict[bytes, _Endpoint] = {}
         self.handshakes = 0
         """How many connections have been made and admitted so far."""
+        self._settled_at = 0.0
 
     def update(self) -> None:
         """Take in what has happened since the last look. Costs a microsecond if nothing has."""
@@ -74,6 +77,7 @@ class PeerMonitor:
             state.open.discard(value)
             if state.connected and (value == state.peer or not state.open):
                 state.connected, state.lost, state.peer = False, True, None
+                self._settled_at = time.monotonic() + _SETTLE_S
 
     def heard(self, descriptor: int) -> None:
         """Note the connection that a message came from."""
@@ -91,6 +95,14 @@ class PeerMonitor:
     def lost(self) -> bool:
         """Whether a peer was there, and none is now."""
         return not self.connected and any(s.lost for s in self._endpoints.values())
+
+    @property
+    def settling_ms(self) -> float:
+        """How long the last messages of a peer that is gone may still take to come in, in ms.
+
+        Positive for a moment after the news of its end, then 0.
+        """
+        return max(0.0, self._settled_at - time.monotonic()) * 1000
 
     @property
     def lost_addresses(self) -> list[str]:

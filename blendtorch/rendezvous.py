@@ -54,6 +54,7 @@ class Server:
         zap.admit(ctx, credentials)
         self._socket = ctx.socket(zmq.ROUTER)
         self._socket.linger = 1000
+        self._socket.maxmsgsize = _LIMITS.max_frame
         self._socket.curve_server = True
         self._socket.curve_publickey = credentials.server_public.encode()
         self._socket.curve_secretkey = credentials.server_secret.encode()
@@ -154,6 +155,7 @@ def ask(address: str, keys: Credentials | None, message: dict, timeout: float) -
     socket = context.shared_context().socket(zmq.DEALER)
     try:
         socket.linger = 0
+        socket.maxmsgsize = _LIMITS.max_frame
         socket.curve_serverkey = keys.server_public.encode()
         socket.curve_publickey = keys.client_public.encode()
         socket.curve_secretkey = keys.client_secret.encode()

@@ -58,6 +58,14 @@ class Limits:
     max_items: int = 1_000_000
     max_depth: int = 32
 
+    @property
+    def max_frame(self) -> int:
+        """Bytes beyond which a socket takes no single frame: room for encryption, and handshakes.
+
+        libzmq disconnects a peer that announces more, before it sets memory aside.
+        """
+        return self.max_bytes + 4096
+
 
 DEFAULT_LIMITS = Limits()
 

@@ -15,7 +15,7 @@ _NEED_BPY = {
     "Camera": "camera",
     "OffScreenRenderer": "offscreen",
     "add_scene_dir_to_path": "paths",
-    "ensure_gpu": "headless",
+    "ensure_gpu": ".headless",
     "utils": None,
 }
 

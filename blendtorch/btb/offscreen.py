@@ -7,9 +7,9 @@ import bpy
 import gpu
 import numpy as np
 
+from ..headless import ensure_gpu
 from . import utils
 from .camera import Camera
-from .headless import ensure_gpu
 
 
 class OffScreenRenderer:

@@ -21,7 +21,6 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_TIMEOUTMS = 10_000
 """How long an iterator waits for the next message, in ms."""
-_DRAIN_MS = 50
 
 
 def _identity(item: Any) -> Any:
@@ -123,27 +122,27 @@ class _Stream(Iterator[Any]):
     def _receive(self) -> dict[str, Any]:
         end = self._endpoint
         deadline = time.monotonic() + self._dataset.timeoutms / 1000
-        while not end.ready():
+        while True:
             end.monitor.update()
-            self._warn(end.monitor.lost_addresses)
-            if end.monitor.lost and len(end.monitor.lost_addresses) == len(set(end.addresses)):
-                # The news of the end overtakes the last messages by a moment.
-                if end.socket.poll(_DRAIN_MS):
-                    break
+            gone = end.monitor.lost_addresses
+            all_gone = len(gone) == len(set(end.addresses))
+            settling = end.monitor.settling_ms
+            if end.ready():
+                return end.receive()
+            self._warn(gone)
+            if all_gone and settling <= 0:
                 raise PeerLost(
                     f"All publishers are gone: {', '.join(end.addresses)}."
                     f"{registry.explain(end.addresses)}"
                 )
             left = (deadline - time.monotonic()) * 1000
             if left <= 0:
-                gone = end.monitor.lost_addresses
                 raise ChannelTimeout(
                     f"No message within {self._dataset.timeoutms} ms from "
                     f"{', '.join(end.addresses)}; gone: {', '.join(gone) or 'none'}."
                     f"{registry.explain(end.addresses)}"
                 )
-            end.wait(left)
-        return end.receive()
+            end.wait(min(left, settling) if all_gone else left)
 
     def _warn(self, gone: list[str]) -> None:
         for address in gone:

@@ -3,34 +3,11 @@
 
 from __future__ import annotations
 
-import logging
-
 import bpy
 
-_log = logging.getLogger(__name__)
+from ...blendtorch.headless import ensure_gpu, throw_away_render
 
-_ready = False
-
-
-def ensure_gpu() -> None:
-    """Make the ``gpu`` module usable; does nothing in a window or when it already is.
-
-    Without a window Blender sets up its graphics when it first needs them: ``gpu.init()`` since
-    5.2, a render with Workbench before. On a machine without EGL that ends the process by a
-    signal (SIGABRT, SIGSEGV), which no ``try`` can stop: call this in a child first if unsure
-    (``worker_entry.py -- --probe``).
-    """
-    global _ready
-    if _ready or not bpy.app.background:
-        return
-    import gpu  # After bpy, without which there is no such module.
-
-    if hasattr(gpu, "init"):
-        gpu.init()
-    else:
-        _render_once()
-    _ready = True
-    _log.debug("GPU: %s, %s", gpu.platform.renderer_get(), gpu.platform.backend_type_get())
+__all__ = ["describe", "ensure_gpu", "release_meshes"]
 
 
 def release_meshes() -> None:
@@ -42,7 +19,7 @@ def release_meshes() -> None:
     Blender 5.0). A render does; it takes 2 ms.
     """
     if bpy.app.background:
-        _render_once()
+        throw_away_render()
 
 
 def describe() -> dict[str, str]:
@@ -56,19 +33,3 @@ def describe() -> dict[str, str]:
         "vendor": gpu.platform.vendor_get(),
         "backend": gpu.platform.backend_type_get(),
     }
-
-
-def _render_once() -> None:
-    scene = bpy.data.scenes.new("GDR GPU start")
-    try:
-        scene.render.engine = "BLENDER_WORKBENCH"
-        scene.render.resolution_x = scene.render.resolution_y = 8
-        scene.render.resolution_percentage = 100
-        data = bpy.data.cameras.new("GDR GPU start")
-        scene.camera = bpy.data.objects.new("GDR GPU start", data)
-        bpy.ops.render.render(scene=scene.name)
-    finally:
-        if scene.camera is not None:
-            bpy.data.objects.remove(scene.camera)
-            bpy.data.cameras.remove(data)
-        bpy.data.scenes.remove(scene)

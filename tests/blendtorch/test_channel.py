@@ -6,13 +6,15 @@ import signal
 import statistics
 import time
 
+import numpy as np
 import pytest
 import zmq
 from channel_helpers import wait_for
 
 from blendtorch import btb, btt
 from blendtorch.credentials import ENV_CREDENTIALS, Credentials
-from blendtorch.errors import ChannelTimeout, CredentialsError, PeerLost
+from blendtorch.errors import CannotOpen, ChannelTimeout, CredentialsError, PeerLost
+from blendtorch.wire import Limits
 
 
 def test_recv_returns_none_in_time(pair):
@@ -57,7 +59,7 @@ def test_a_literal_port(keys):
     def bind():
         try:
             return btb.DuplexChannel(address, credentials=keys)
-        except zmq.ZMQError:  # closing goes on in the background
+        except CannotOpen:  # closing goes on in the background
             return None
 
     made = []
@@ -65,6 +67,21 @@ def test_a_literal_port(keys):
     with made[-1] as server, btt.DuplexChannel(address, credentials=keys) as client:
         client.send(a=1)
         assert server.recv(5000)["a"] == 1
+        with pytest.raises(CannotOpen, match=address):
+            btb.DuplexChannel(address, credentials=keys)
+
+
+def test_a_frame_beyond_the_limit_is_not_even_received(keys):
+    limits = Limits(max_bytes=100_000)
+    with (
+        btb.DuplexChannel("tcp://127.0.0.1:*", credentials=keys, limits=limits) as server,
+        btt.DuplexChannel(server.address, credentials=keys) as client,
+    ):
+        client.send(fits=np.zeros(99_000, np.uint8))
+        assert server.recv(5000)["fits"].size == 99_000
+        client.send(too_large=np.zeros(200_000, np.uint8))
+        with pytest.raises(PeerLost):
+            server.recv(5000)
 
 
 @pytest.mark.parametrize("address", ["ipc:///tmp/x", "tcp://127.0.0.1", "tcp://127.0.0.1:*/a b"])
@@ -256,6 +273,28 @@ def test_what_a_lost_peer_had_sent_is_delivered_first(start, keys, side):
         assert [channel.recv(5000)["i"] for _ in range(200)] == list(range(200))
         with pytest.raises(PeerLost):
             channel.recv(5000)
+
+
+@pytest.mark.parametrize("side", ["bind", "connect"])
+def test_looking_at_a_peer_that_has_just_died_does_not_wait(start, keys, side):
+    channel, child = connect(start, keys, side)
+    looks = 0
+
+    def look():
+        nonlocal looks
+        lost = channel.peer_lost
+        try:
+            assert channel.recv(timeoutms=0) is None
+        except PeerLost:
+            return True
+        looks += lost
+        return False
+
+    with channel:
+        child.kill()
+        wait_for(look, 5.0)
+    # It gave last messages time to come in, between the looks and not within one.
+    assert looks > 1
 
 
 def test_a_busy_peer_is_not_lost(pair):

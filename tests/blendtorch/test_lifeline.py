@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from channel_helpers import ROOT, alive
+from channel_helpers import ROOT, alive, wait_for
 
 from blendtorch import lifeline
 
@@ -70,6 +70,21 @@ def test_tidying_up_cannot_hold_up_the_end(child):
 def test_stdin_reads_as_empty(child):
     child.wait(10)
     assert child.returncode in (1, 3)
+
+
+def test_a_python_without_waitid_ends_what_a_child_leaves_behind(monkeypatch):
+    monkeypatch.delattr(os, "waitid")  # macOS before Python 3.13
+    left = "import time; time.sleep(60)"
+    code = (
+        WATCH + "import subprocess, sys, time\n"
+        f"print(subprocess.Popen([sys.executable, '-c', {left!r}]).pid, flush=True); time.sleep(60)"
+    )
+    process = spawn(code)
+    grandchild = int(process.stdout.readline())
+    assert alive(grandchild)
+    assert lifeline.stop(process)
+    wait_for(lambda: not alive(grandchild), 5.0)
+    process.stdout.close()
 
 
 @pytest.mark.parametrize("child", [WATCH + "while True: pass"], indirect=True)
