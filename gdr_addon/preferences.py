@@ -3,12 +3,14 @@
 
 # No "from __future__ import annotations" here: Blender reads the annotations as values.
 import os
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 
 import bpy
 from bpy.props import IntProperty, StringProperty
 
+from ..gdr_core.packages import TRAINER_PACKAGES
 from . import ids, registration, text
 from .properties import RELATIVE_PATH
 
@@ -70,8 +72,15 @@ class GDR_AP_preferences(bpy.types.AddonPreferences):
             text.draw(layout, context, f"Runs go to {runs_folder(context)}")
 
 
+_MAKE_PYTHON, _PYTHON_MADE = (
+    ("py -m venv gdr-env", r"gdr-env\Scripts\python")
+    if sys.platform == "win32"
+    else ("python3 -m venv gdr-env", "gdr-env/bin/python")
+)
 _HOW_TO_GET_PYTHON = (
-    "Make one with: python3 -m venv gdr-env; gdr-env/bin/python -m pip install gdr. "
+    f"Make one in a terminal, with Python 3.11 or later, and choose {_PYTHON_MADE}:\n"
+    f"{_MAKE_PYTHON}\n"
+    f"{_PYTHON_MADE} -m pip install {' '.join(TRAINER_PACKAGES)}\n"
     "In the project's folder, make blender does all of this."
 )
 
@@ -97,8 +106,8 @@ def python_problem(context: bpy.types.Context) -> str:
     preferences = of(context)
     if preferences and preferences.trainer_python:
         return (
-            f"The trainer's Python, {preferences.trainer_python}, is not there. "
-            f"Choose another in the preferences of the extension."
+            f"There is no Python program at {preferences.trainer_python}. "
+            f"Choose the trainer's Python in the preferences of the extension."
         )
     return NO_PYTHON
 

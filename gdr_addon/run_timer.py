@@ -40,7 +40,7 @@ durations: deque[tuple[float, float]] = deque(maxlen=100_000)
 class _Run:
     session: Session
     view: RunView
-    scene: str
+    scene_uid: int
     rows: int
     keep_preview: bool
     show_preview: bool
@@ -49,6 +49,13 @@ class _Run:
     rebuild: bool = False
     detached: bool = False
     updates: preview.Updates = field(default_factory=preview.Updates)
+
+    @property
+    def scene(self) -> bpy.types.Scene | None:
+        """The scene that the run was started in, also under another name; None if it is gone."""
+        if self.detached:
+            return None
+        return next((s for s in bpy.data.scenes if s.session_uid == self.scene_uid), None)
 
 
 _run: _Run | None = None
@@ -92,20 +99,21 @@ def start(context: bpy.types.Context, settings: RunSettings, python: str, runs: 
     _run = _Run(
         session=session,
         view=RunView.starting(settings, str(folder)),
-        scene=context.scene.name,
+        scene_uid=context.scene.session_uid,
         rows=gdr.preview_rows,
         keep_preview=gdr.preview_keep,
         show_preview=gdr.use_preview and not bpy.app.background,
     )
     _last = _run.view
+    # First of all: whatever fails below, the run is watched and can be stopped.
+    if not bpy.app.background:
+        bpy.app.timers.register(_tick, first_interval=INTERVAL_S, persistent=True)
     contact_sheet.clear()
     if _run.show_preview:
         preview.build(context.scene, _run.rows)
     else:
         preview.remove(context.scene)
     _write(_run)
-    if not bpy.app.background:
-        bpy.app.timers.register(_tick, first_interval=INTERVAL_S, persistent=True)
 
 
 def pause() -> None:
@@ -199,13 +207,13 @@ def _poll() -> bool:
             _end(run, event)
     if changed:
         _write(run)
-    if _run is run and run.show_preview and not run.detached:
+    if _run is run and run.show_preview:
         _refresh(run, until)
     return changed
 
 
 def _refresh(run: _Run, until: float) -> None:
-    scene = bpy.data.scenes.get(run.scene)
+    scene = run.scene
     if scene is None:
         return
     if run.rebuild:
@@ -225,8 +233,8 @@ def _refresh(run: _Run, until: float) -> None:
 
 def _targets_known(run: _Run) -> None:
     contact_sheet.show(run.view.folder)
-    scene = bpy.data.scenes.get(run.scene)
-    if scene is not None and run.show_preview and not run.detached:
+    scene = run.scene
+    if scene is not None and run.show_preview:
         _add_sheet(run, scene)
 
 
@@ -240,8 +248,8 @@ def _end(run: _Run, event: Finished) -> None:
     global _run
     _run = None
     log.info("Run ended %s: %s", event.status, event.text)
-    scene = bpy.data.scenes.get(run.scene)
-    if scene is None or run.detached or not run.show_preview:
+    scene = run.scene
+    if scene is None or not run.show_preview:
         return
     if not run.keep_preview:
         preview.remove(scene)

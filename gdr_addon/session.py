@@ -142,6 +142,7 @@ class Session:
         ]
         self._connected = False
         self._gone = False
+        self._exited = False
         self._finished: Finished | None = None
         self._stop_text = ""
         self._failure = ""
@@ -229,15 +230,16 @@ class Session:
             return []
         began = time.perf_counter()
         events: list[Message] = []
+        code = self.process.poll()
         drained = self._receive(events, began + budget)
         self._flush()
-        code = self.process.poll()
-        if code is not None and drained:
+        if code is None:
+            if self._clock() >= self._due:
+                self._overdue()
+        elif drained and self._heard_all():
             events.append(self._ending(code))
             self.status = events[-1].status
             self._close()
-        elif code is None and self._clock() >= self._due:
-            self._overdue()
         return events
 
     # -- internals ---------------------------------------------------------------------------
@@ -266,6 +268,18 @@ class Session:
             if time.perf_counter() >= until:
                 return False
         return True
+
+    def _heard_all(self) -> bool:
+        """Return whether the process, which has ended, had said no more than what was received.
+
+        Its last words may still be on their way for a moment, until the channel says that it is
+        gone.
+        """
+        if not self._exited:
+            self._exited = True
+            self._due = min(self._due, self._clock() + self._deadlines.lost)
+        told = self._finished is not None or self._gone or not self._connected
+        return told or self._clock() >= self._due
 
     def _connect(self) -> None:
         self._connected = True
@@ -298,7 +312,8 @@ class Session:
             except ChannelTimeout:
                 return
             except PeerLost:
-                self._lost()
+                # Its last words come first; then _receive notes the loss.
+                self._outbox.clear()
                 return
             del self._outbox[0]
 

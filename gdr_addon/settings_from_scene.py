@@ -58,6 +58,8 @@ def to_settings(
 
 def problem(scene: bpy.types.Scene) -> str:
     """Return the sentence that says what is wrong with the settings, or "" (fit for drawing)."""
+    if not scene.is_editable:
+        return "This scene is linked from another file and stays as it is; go to one of this file."
     if scene.gdr.target == "FOLDER" and not scene.gdr.folder:
         return "Choose the folder of your target images, in the Target panel."
     try:

@@ -16,6 +16,7 @@ import bpy
 from bpy.props import EnumProperty, StringProperty
 
 from ..blendtorch import lifeline
+from ..gdr_core.packages import TRAINER_PACKAGES
 from . import redraw, registration, trainer_process
 
 log = logging.getLogger(__name__)
@@ -118,7 +119,7 @@ def describe(output: str, code: int) -> tuple[str, str]:
     code
         Its exit code.
     """
-    found = _last_json(output)
+    found = _report(output)
     if found is None:
         lines = [line.strip() for line in output.splitlines() if line.strip()]
         last = lines[-1] if lines else trainer_process.exit_text(code)
@@ -126,10 +127,10 @@ def describe(output: str, code: int) -> tuple[str, str]:
             missing = last.rpartition("named")[2].strip(" '\".")
             return "BAD", (
                 f"This Python lacks {missing}. Install the trainer's packages into it: "
-                f"python -m pip install gdr."
+                f"python -m pip install {' '.join(TRAINER_PACKAGES)}"
             )
         return "BAD", f"This Python cannot run the trainer: {last[:300]}"
-    findings = found.get("findings", [])
+    findings = found["findings"]
     good = [
         f"{finding['name']}: {finding['found']}"
         for finding in findings
@@ -143,15 +144,17 @@ def describe(output: str, code: int) -> tuple[str, str]:
     return ("GOOD" if found.get("ok") else "BAD"), "\n".join([*bad, *good])
 
 
-def _last_json(output: str) -> dict[str, Any] | None:
+def _report(output: str) -> dict[str, Any] | None:
+    """Return the JSON object of ``doctor`` among all that was printed, or None."""
     start = output.find("{")
     while start >= 0:
         try:
             value, _ = json.JSONDecoder().raw_decode(output[start:])
         except ValueError:
-            start = output.find("{", start + 1)
-            continue
-        return value if isinstance(value, dict) else None
+            value = None
+        if isinstance(value, dict) and "findings" in value:
+            return value
+        start = output.find("{", start + 1)
     return None
 
 
@@ -164,7 +167,7 @@ def _poll() -> float | None:
     if code is None:
         if time.monotonic() - check.began < _TIMEOUT_S:
             return _INTERVAL_S
-        check.process.kill()
+        lifeline.stop(check.process, grace=0.0, term=0.0)  # with the Blender that it has started
         _show("BAD", f"This Python did not answer within {_TIMEOUT_S:.0f} seconds.")
     else:
         check.output.seek(0)

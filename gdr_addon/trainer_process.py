@@ -102,13 +102,24 @@ def exit_text(code: int) -> str:
         return f"killed by signal {-code}"
 
 
+def tail(path: Path, limit: int) -> str:
+    """Return the last ``limit`` bytes of a text file.
+
+    Raises
+    ------
+    OSError
+        It cannot be read.
+    """
+    with path.open("rb") as file:
+        file.seek(0, os.SEEK_END)
+        file.seek(max(0, file.tell() - limit))
+        return file.read().decode("utf-8", "replace")
+
+
 def last_line(path: Path, limit: int = 240) -> str:
     """Return the last line with text in a log file, at most ``limit`` characters; "" if none."""
     try:
-        with path.open("rb") as file:
-            file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - 8192))
-            lines = file.read().decode("utf-8", "replace").splitlines()
+        lines = tail(path, 8192).splitlines()
     except OSError:
         return ""
     for line in reversed(lines):

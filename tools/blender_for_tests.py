@@ -9,7 +9,6 @@ that a test needs and touches nothing of the system.
 from __future__ import annotations
 
 import argparse
-import fcntl
 import os
 import shutil
 import subprocess
@@ -82,6 +81,8 @@ def fetch(version: str) -> TestBlender:
     except NoBlender:
         if os.environ.get("GDR_BLENDER") or not debian.can_install():
             raise
+    import fcntl  # Windows has none, and never comes here.
+
     cache_folder().mkdir(parents=True, exist_ok=True)
     with (cache_folder() / f"blender-{version}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

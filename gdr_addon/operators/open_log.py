@@ -10,6 +10,8 @@ import bpy
 from .. import ids, run_state, trainer_process
 
 _NAME = "GDR Log"
+_MAX_BYTES = 500_000
+"""Of each file; the end of a log says what went wrong, and a text editor chokes on all of it."""
 
 
 class GDR_OT_open_log(bpy.types.Operator):
@@ -29,10 +31,14 @@ class GDR_OT_open_log(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Read what was logged and what was printed into one text."""
-        parts = [
-            f"==== {path} ====\n{path.read_text(encoding='utf-8', errors='replace')}"
-            for path in _logs(run_state.of(context).folder)
-        ]
+        try:
+            parts = [
+                f"==== {path} ====\n{trainer_process.tail(path, _MAX_BYTES)}"
+                for path in _logs(run_state.of(context).folder)
+            ]
+        except OSError as error:
+            self.report({"ERROR"}, f"The log cannot be read: {error}")
+            return {"CANCELLED"}
         log = bpy.data.texts.get(_NAME) or bpy.data.texts.new(_NAME)
         log.from_string("\n".join(parts))
         if bpy.app.background:

@@ -119,6 +119,12 @@ def test_the_check_of_the_trainers_python(addon):
             "BAD",
             "torch: not installed. pip install torch",
         ),
+        (
+            'a library says {"level": 1} first\n{"ok": true, "findings": [{"name": "torch", '
+            '"found": "2.9.0 on cpu", "ok": true, "remedy": ""}]}',
+            "GOOD",
+            "torch: 2.9.0 on cpu",
+        ),
     ],
 )
 def test_what_a_check_says(output, status, words):
@@ -151,6 +157,16 @@ def test_a_view_takes_in_what_happens(scene):
     assert view.parameters[0].truth == Distribution(mean=2.25, std=0.1)
     assert view.parameters[1].truth is None
     assert view.folder == "/y"
+
+
+def test_a_run_knows_its_scene_by_another_name(scene):
+    run = run_timer._Run(None, RunView(), scene.session_uid, 4, True, True)
+    scene.name = "Renamed"
+    assert run.scene == scene
+    other = bpy.data.scenes.new("Scene")
+    assert run.scene != other
+    run.detached = True
+    assert run.scene is None
 
 
 def test_text_is_wrapped_and_never_cut():

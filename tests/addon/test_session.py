@@ -119,6 +119,16 @@ def test_stop_says_why(start):
     assert end.text.startswith("Another file was opened, so the run was stopped. Stopped after")
 
 
+def test_stop_of_one_that_has_just_ended(start):
+    session = start("good")
+    run(session, has(Progress))
+    session.process.wait(30)
+    # The window was busy meanwhile: all that the trainer said is still unread.
+    time.sleep(0.3)
+    session.stop()
+    assert end_of(run(session)).text.startswith("Done after 5 steps")
+
+
 def test_stop_before_the_trainer_is_there(start):
     session = start("never-connects")
     time.sleep(0.1)
@@ -267,6 +277,7 @@ def test_the_last_line_of_a_log(tmp_path):
     assert trainer_process.last_line(path) == ""
     path.write_text("x" * 10_000 + "\nTraceback\n  last words \n\n")
     assert trainer_process.last_line(path) == "last words"
+    assert trainer_process.tail(path, 8) == "words \n\n"
 
 
 def test_events_are_messages(start):

@@ -10,11 +10,10 @@ import platform
 import sys
 from dataclasses import asdict, dataclass
 
-HELP = "say what was found (Python, torch and its device, Blender, OpenGL) and what is missing"
+from blendtorch import lifeline
+from gdr_core.packages import TRAINER_PACKAGES
 
-PACKAGES = ("numpy", "pyzmq", "msgspec", "pillow", "safetensors", "tifffile", "tomli-w", "rich")
-"""Distributions that a run needs besides torch and Blender."""
-LATER = ("matplotlib", "tensorboard")
+HELP = "say what was found (Python, torch and its device, Blender, OpenGL) and what is missing"
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the findings; 0 when a run can start, else 1."""
-    findings = [_python(), _torch(), *map(_package, (*PACKAGES, *LATER))]
+    if lifeline.launched():
+        lifeline.watch()
+    packages = [name for name in TRAINER_PACKAGES if name != "torch"]
+    findings = [_python(), _torch(), *map(_package, packages)]
     if not args.no_blender:
         findings += _blender(args.blender)
     ok = all(finding.ok for finding in findings)
