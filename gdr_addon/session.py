@@ -56,9 +56,11 @@ class Deadlines:
     Attributes
     ----------
     handshake
-        From the child's start to its connection (importing torch is slow).
+        From the child's start to its connection (importing torch is slow, most of all the first
+        time, under a virus scanner).
     stop
-        From asking for a stop to the trainer's ``Finished``.
+        From asking for a stop to the trainer's ``Finished``. It is read between two steps, and one
+        step at 256 px takes many seconds without a GPU.
     leave
         From ``Finished`` to the end of the process.
     lost
@@ -67,8 +69,8 @@ class Deadlines:
         From a request to terminate to a kill.
     """
 
-    handshake: float = 60.0
-    stop: float = 10.0
+    handshake: float = 120.0
+    stop: float = 40.0
     leave: float = 15.0
     lost: float = 3.0
     terminate: float = 3.0

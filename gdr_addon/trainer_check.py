@@ -82,7 +82,8 @@ def begin(python: str, blender: str) -> None:
             env=trainer_process.environment(
                 trainer_process.root_folder(), worker_packages=trainer_process.worker_packages()
             ),
-            cwd=tempfile.gettempdir(),
+            # Not a folder in which others may write: before 3.11 Python imports from it first.
+            cwd=trainer_process.root_folder(),
             stdout=output,
             stderr=output,
         )

@@ -24,7 +24,6 @@ _NOT_INHERITED = frozenset(
         "PYTHONHOME",
         "PYTHONNOUSERSITE",
         "PYTHONPATH",
-        "PYTHONSAFEPATH",
         "PYTHONSTARTUP",
         "PYTHONUSERBASE",
         "VIRTUAL_ENV",
@@ -52,6 +51,8 @@ def environment(
     source = os.environ if base is None else base
     env = {key: value for key, value in source.items() if key not in _NOT_INHERITED}
     env["PYTHONPATH"] = str(root)
+    # Nothing is imported from the folder in which it happens to be started.
+    env["PYTHONSAFEPATH"] = "1"
     env["PYTHONUNBUFFERED"] = "1"
     env["PYTHONUTF8"] = "1"
     # The root may be read-only, and is removed with the extension.

@@ -10,8 +10,7 @@ from .. import ids, run_timer, supershape_object
 
 
 class GDR_OT_apply_mean(bpy.types.Operator):
-    """Give the active supershape the middle of the distribution that the run has found;
-    add a supershape if none is selected"""
+    """Give the selected supershape, or a new one, the middle of what the run has found"""
 
     bl_idname = ids.APPLY_MEAN
     bl_label = "Apply Mean to Shape"

@@ -4,6 +4,7 @@
 import os
 import signal
 import statistics
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -263,6 +264,20 @@ def test_the_environment_has_nothing_of_blenders_python(tmp_path):
     assert env["BLENDER_USER_RESOURCES"] == "/resources"
     assert env["GDR_WORKER_SITE_PACKAGES"] == f"/a{os.pathsep}/b"
     assert env["GDR_ADDRESS"] == "tcp://x"
+
+
+def test_the_trainer_imports_nothing_from_its_folder(tmp_path):
+    (tmp_path / "trainer.py").write_text("print('mine')")
+    root = trainer_process.root_folder()
+    done = subprocess.run(
+        [sys.executable, "-m", "trainer", "--help"],
+        env=trainer_process.environment(root),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "optimize" in done.stdout
 
 
 def test_run_folders_never_collide(tmp_path):
