@@ -25,7 +25,9 @@ def main() -> int:
     python = str(Path(sys.executable).absolute())
     settle = [blender, "--background", "--python-exit-code", "1"]
     settle += ["--python", str(TOOLS / "set_trainer_python.py"), "--", python]
-    for command in ([blender, *INSTALL, sys.argv[1]], settle):
+    # Absolute: some launchers (snap, containers) start Blender in another folder.
+    archive = str(Path(sys.argv[1]).absolute())
+    for command in ([blender, *INSTALL, archive], settle):
         if subprocess.run(command).returncode:
             print(f"This failed: {' '.join(command)}")
             return 1
