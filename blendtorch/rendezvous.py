@@ -18,7 +18,7 @@ import zmq
 
 from . import context, zap
 from .credentials import Credentials
-from .errors import CredentialsError, LaunchError, WireError
+from .errors import CannotOpen, CredentialsError, LaunchError, WireError
 from .wire import Limits, decode, encode
 
 logger = logging.getLogger(__name__)
@@ -41,6 +41,11 @@ class Server:
         Keys of the run.
     host
         Interface to bind to.
+
+    Raises
+    ------
+    CannotOpen
+        There is no such interface, or the system gives no port.
     """
 
     def __init__(self, credentials: Credentials, host: str = "127.0.0.1") -> None:
@@ -59,7 +64,11 @@ class Server:
         self._socket.curve_publickey = credentials.server_public.encode()
         self._socket.curve_secretkey = credentials.server_secret.encode()
         self._socket.zap_domain = credentials.run_id.encode()
-        self._socket.bind(f"tcp://{host}:*")
+        try:
+            self._socket.bind(f"tcp://{host}:*")
+        except zmq.ZMQError as err:
+            self._socket.close()
+            raise CannotOpen(f"Cannot open a port on {host}: {err.strerror}.") from err
         self.address = self._socket.getsockopt(zmq.LAST_ENDPOINT).rstrip(b"\0").decode()
         self._thread = threading.Thread(
             target=self._serve, name="blendtorch-rendezvous", daemon=True

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import shutil
 import time
 from collections import deque
 from contextlib import ExitStack
@@ -87,14 +88,18 @@ def start(context: bpy.types.Context, settings: RunSettings, python: str, runs: 
     if _run is not None:
         raise RuntimeError("A run is at work already.")
     folder = trainer_process.new_run_folder(runs)
-    session = Session(
-        Launch(
-            python=python,
-            settings=settings,
-            folder=folder,
-            worker_packages=trainer_process.worker_packages(),
+    try:
+        session = Session(
+            Launch(
+                python=python,
+                settings=settings,
+                folder=folder,
+                worker_packages=trainer_process.worker_packages(),
+            )
         )
-    )
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     gdr = context.scene.gdr
     _run = _Run(
         session=session,

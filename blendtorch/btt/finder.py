@@ -72,6 +72,7 @@ def _which(folders: str) -> Path | None:
 def _version(program: Path) -> dict[str, Any] | None:
     found = _ask_version(program, program.stat().st_mtime_ns)
     if found is None:
+        _ask_version.cache_clear()  # it may do better once the machine is less busy
         return None
     return {"path": program, "major": found[0], "minor": found[1], "kind": "binary"}
 

@@ -20,7 +20,7 @@ class GDR_OT_pause_optimization(bpy.types.Operator):
         """Allow it while a run is at work."""
         if run_timer.active() and run_state.of(context).status in {"STARTING", "RUNNING"}:
             return True
-        cls.poll_message_set("No run is at work")
+        cls.poll_message_set("No run is at work, or it is ending already")
         return False
 
     def execute(self, context: bpy.types.Context) -> set[str]:

@@ -55,6 +55,16 @@ def test_start_says_what_is_missing(scene, monkeypatch):
         bpy.ops.gdr.start_optimization()
 
 
+def test_a_python_that_does_not_start_leaves_no_run_behind(scene, tmp_path):
+    python = tmp_path / "python"
+    python.write_text("not a program")
+    bpy.context.preferences.addons["gdr"].preferences.trainer_python = str(python)
+    with pytest.raises(RuntimeError, match="cannot be started"):
+        bpy.ops.gdr.start_optimization()
+    assert not run_timer.active()
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("operator", "why"),
     [

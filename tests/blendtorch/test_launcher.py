@@ -15,7 +15,7 @@ from channel_helpers import ROOT, alive, wait_for
 from blendtorch import btt
 from blendtorch.btt.finder import discover_blender
 from blendtorch.credentials import ENV_CREDENTIALS
-from blendtorch.errors import CredentialsError, LaunchError, PeerLost
+from blendtorch.errors import CannotOpen, CredentialsError, LaunchError, PeerLost
 
 
 def launch(scripts, name, **kwargs):
@@ -147,6 +147,11 @@ def test_wrong_arguments(scripts):
     ):
         with pytest.raises(error):
             launch(scripts, "silent.blend.py", **kwargs)
+    with (
+        pytest.raises(CannotOpen, match="no-such-interface"),
+        launch(scripts, "silent.blend.py", bind_addr="no-such-interface"),
+    ):
+        pytest.fail("it started")
     with (
         pytest.raises(ValueError, match="name a socket"),
         launch(scripts, "silent.blend.py", named_sockets=["a b"]),
