@@ -53,7 +53,7 @@ class Limits:
     """
 
     max_bytes: int = 256 * 2**20
-    max_header: int = 16 * 2**20
+    max_header: int = 4 * 2**20
     max_arrays: int = 4096
     max_items: int = 1_000_000
     max_depth: int = 32

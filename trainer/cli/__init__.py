@@ -53,8 +53,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def _say_missing(package: str) -> int:
     print(
-        f"gdr: this Python ({sys.executable}) has no {package}; gdr doctor says what is missing "
-        f"and how to install it.",
+        f"gdr: this Python ({sys.executable}) has no {package}; gdr doctor, or Check in the "
+        f"extension's preferences, says what is missing and how to install it.",
         file=sys.stderr,
     )
     return EXIT_FAILED
