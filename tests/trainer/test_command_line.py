@@ -118,7 +118,7 @@ def test_the_doctor_works_in_a_python_without_any_package():
         )
     done = gdr("optimize")
     assert done.returncode == 1
-    assert re.match(r"gdr: this Python .* has no \w+; gdr doctor says", done.stderr)
+    assert re.match(r"gdr: this Python .* has no \w+; gdr doctor, or Check", done.stderr)
 
 
 def test_the_bar_shows_everything_on_eighty_columns():
