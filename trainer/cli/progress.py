@@ -37,7 +37,9 @@ class Progress:
         )
         self._task = self._bar.add_task("Starting", total=None, steps="", state="")
         level = logging.INFO if verbose else logging.WARNING
-        self._handler = RichHandler(level, console=self._console, show_path=False)
+        self._handler = RichHandler(
+            level, console=self._console, show_time=False, show_level=False, show_path=False
+        )
         # Why it failed is the command's own last line.
         self._handler.addFilter(lambda record: record.levelno < logging.ERROR)
 
