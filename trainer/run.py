@@ -162,10 +162,16 @@ class Run:
         return targets.from_folder(chosen.folder, size, chosen.background)
 
     def _render_hidden(self, pool: RenderPool, seed: int) -> TargetSet:
+        """Return the hidden targets; those of a resumed run are not rendered again."""
+        generator = torch.Generator().manual_seed(seed)
+        saved = self._folder.load_targets() if self.resume and self._folder.begun else None
+        if saved is not None:
+            return targets.from_hidden(self.settings, lambda _: saved, generator)
         count = self.settings.targets.count
         self._tell(RunStatus.STARTING, f"Rendering {count} hidden targets")
-        generator = torch.Generator().manual_seed(seed)
-        return targets.from_hidden(self.settings, pool.render, generator)
+        found = targets.from_hidden(self.settings, pool.render, generator)
+        self._folder.save_targets(found.images)
+        return found
 
     def _prepare(self, found: TargetSet, seed: int) -> None:
         """Get the estimator ready, as new or as the checkpoint left it."""
@@ -302,8 +308,7 @@ class Run:
         if state["targets"] != self._digest:
             raise GdrError(
                 f"The targets of the run in {self.path} have changed since it began; put the "
-                f"same images back (or render hidden ones with the same Blender), or start a "
-                f"new run."
+                f"same images back, or start a new run."
             )
         try:
             self._estimator.load_state_dict(state["estimator"])

@@ -6,6 +6,7 @@
 ``history.csv``                one line a step (:mod:`trainer.history`)
 ``result.json``                the distribution that was reached
 ``checkpoint.safetensors``     the state after the last step, for ``--resume``
+``targets.npy``                hidden targets, for ``--resume``
 ``images/real.png``            contact sheet of the targets
 ``images/sim_samples_*.png``   contact sheets of renders, every ten steps
 ``plots/parameters.png``       means and spreads against steps
@@ -92,6 +93,7 @@ class RunFolder:
     checkpoint = property(lambda self: self.path / "checkpoint.safetensors")
     log = property(lambda self: self.path / "trainer.log")
     result = property(lambda self: self.path / "result.json")
+    targets = property(lambda self: self.path / "targets.npy")
 
     def close(self) -> None:
         """Finish the log and the TensorBoard events, and let another process have the folder."""
@@ -104,6 +106,19 @@ class RunFolder:
     def save_config(self, settings: RunSettings) -> None:
         """Write ``config.toml``."""
         _replace(self.config, tomli_w.dumps(settings_module.to_dict(settings)))
+
+    def save_targets(self, images: np.ndarray) -> None:
+        """Write ``targets.npy``: hidden targets, ``(N, S, S, 3)`` uint8, for a resumed run."""
+        fresh = self.targets.with_name("targets.new.npy")
+        np.save(fresh, images, allow_pickle=False)
+        os.replace(fresh, self.targets)
+
+    def load_targets(self) -> np.ndarray | None:
+        """Return what :meth:`save_targets` wrote, or None where it is missing or damaged."""
+        try:
+            return np.load(self.targets, allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            return None
 
     def save_sheet(self, name: str, batch: np.ndarray) -> None:
         """Write ``images/<name>.png``, a contact sheet of ``(N, S, S, 3)`` uint8 images."""

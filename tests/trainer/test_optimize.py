@@ -133,6 +133,21 @@ def test_what_nobody_foresaw_is_one_sentence_and_the_log_has_the_rest(
     assert "Traceback" in (tmp_path / "run" / "trainer.log").read_text()
 
 
+def test_a_resumed_run_keeps_its_hidden_targets(whole, tmp_path):
+    """Also where they would come out otherwise, with another Blender or driver."""
+    folder = tmp_path / "run"
+    assert optimize(*HIDDEN, *SMALL, "--steps", 3, "--out", folder) == 0
+    images = np.load(folder / "targets.npy")
+    assert images.shape == (16, 32, 32, 3)
+    text = (folder / "config.toml").read_text()
+    (folder / "config.toml").write_text(text.replace("50,", "40,"))  # A coarser grid.
+    assert optimize("--resume", folder, "--steps", 4) == 0
+    np.testing.assert_array_equal(np.load(folder / "targets.npy"), images)
+    (folder / "targets.npy").write_bytes(b"damaged")
+    assert optimize("--resume", folder, "--steps", 5) == 1
+    assert result(folder)["steps"] == 4
+
+
 def start(folder: Path, *argv) -> subprocess.Popen:
     command = [sys.executable, "-m", "trainer", "optimize", *HIDDEN, *SMALL, *argv]
     process = subprocess.Popen(
