@@ -27,6 +27,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--steps", type=int, default=80)
     parser.add_argument("--estimator", default="adversarial")
+    parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "convergence")
     args = parser.parse_args()
     rows = [measure(seed, args) for seed in range(args.seeds)]
@@ -67,14 +68,15 @@ def run(folder: Path, seed: int, args: argparse.Namespace) -> None:
     command = [sys.executable, "-m", "trainer", "optimize", "--quiet", "--steps", str(args.steps)]
     if (folder / "checkpoint.safetensors").is_file():
         result = folder / "result.json"
-        if result.is_file() and json.loads(result.read_text())["steps"] == args.steps:
+        if result.is_file() and json.loads(result.read_text())["status"] == "done":
             return
         command += ["--resume", str(folder)]
     else:
         for name in NAMES:
             command += ["--hidden", f"{name}={TRUTH}:0.1"]
         command += ["--start", "m1=1.2:0.4", "--start", "m2=3.0:0.4", "--seed", str(seed)]
-        command += ["--estimator", args.estimator, "--out", str(folder)]
+        command += ["--estimator", args.estimator, "--batch", str(args.batch)]
+        command += ["--out", str(folder)]
     subprocess.run(command, cwd=ROOT, check=True)
 
 
@@ -97,17 +99,20 @@ def markdown(rows: list[dict[str, float | None]]) -> str:
     spread = statistics.median(
         row[f"{n}_std"] / row[f"{n}_drawn_std"] for row in rows for n in NAMES
     )
+    worst = max(abs(row[f"{n}_mean"] - row[f"{n}_drawn_mean"]) for row in rows for n in NAMES)
+    renders = statistics.median(row["renders"] for row in rows)
     lines += [
         "",
         f"{ended} of {len(rows)} seeds ended with both means within {TOLERANCE} of the truth "
-        f"({TRUTH}), after {rows[0]['renders']} renders each. "
+        f"({TRUTH}), after {renders:.0f} renders in the median. "
         + (
             f"{len(arrived)} came within it at some step, the median of them first after "
             f"{statistics.median(arrived):.0f} renders. "
             if arrived
             else ""
         )
-        + f"The median of the final spreads is {spread:.2f} times that of the drawn targets.",
+        + f"The median of the final spreads is {spread:.2f} times that of the drawn targets, and "
+        f"the worst mean is {worst:.3f} off that of the drawn targets.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -38,6 +38,12 @@ ESTIMATOR_ITEMS = (
         "The reference method: a discriminator compares targets and renders, and the distribution "
         "follows the score-function gradient of its verdict",
     ),
+    (
+        "regression",
+        "Regression",
+        "Read the parameters of each target off its picture, by a regression on all renders so "
+        "far; needs few renders, ends by itself, and takes targets that look like renders",
+    ),
 )
 _RENDERER_TEXTS = {
     "fast": ("Fast", "Draw the whole batch at once, the surface evaluated on the GPU"),

@@ -120,7 +120,7 @@ class Progress(_Message, tag="progress"):
 
 
 class Samples(_Message, tag="samples"):
-    """The newest samples, ``(K, 12)`` float32, for the preview."""
+    """Samples of the model as it stands, ``(K, 12)`` float32, for the preview."""
 
     step: int
     parameters: np.ndarray

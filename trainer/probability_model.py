@@ -80,10 +80,21 @@ class ProbabilityModel(nn.Module):
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator | None = None) -> torch.Tensor:
         """Draw ``z``, ``(n, K)`` float32, on the CPU."""
-        x = self.mean + self.std * torch.randn(n, len(self.names), generator=generator)
-        return torch.stack(
-            [_from_normal(self.start[name], x[:, k]) for k, name in enumerate(self.names)], dim=1
+        return self.from_internal(
+            self.mean + self.std * torch.randn(n, len(self.names), generator=generator)
         )
+
+    def from_internal(self, x: torch.Tensor) -> torch.Tensor:
+        """Return ``z`` float32 for ``x`` in internal units, both ``(n, K)``."""
+        columns = [_from_normal(self.start[name], x[:, k]) for k, name in enumerate(self.names)]
+        return torch.stack(columns, dim=1).float()
+
+    def to_internal(self, z: torch.Tensor) -> torch.Tensor:
+        """Return ``x`` float64 in internal units for ``z``, both ``(n, K)``."""
+        columns = [
+            _to_normal(self.start[name], z[:, k].double()) for k, name in enumerate(self.names)
+        ]
+        return torch.stack(columns, dim=1)
 
     def log_prob(self, z: torch.Tensor) -> torch.Tensor:
         """Return ``log p(z | psi)``, ``(n,)``, for ``z`` of shape ``(n, K)``."""
@@ -128,3 +139,11 @@ def _from_normal(family: families.Distribution, x: torch.Tensor) -> torch.Tensor
     # Kept off the bounds by one rounding step, where the density would be infinite or nan.
     share = torch.sigmoid(x).clamp(1e-6, 1 - 1e-6)
     return family.low + (family.high - family.low) * share
+
+
+def _to_normal(family: families.Distribution, z: torch.Tensor) -> torch.Tensor:
+    if family.family == "lognormal":
+        return z.log()
+    if family.family == "normal":
+        return z
+    return torch.logit((z - family.low) / (family.high - family.low), eps=1e-6)

@@ -32,8 +32,8 @@ from .targets import TargetSet, Truth
 
 log = logging.getLogger(__name__)
 
-PREVIEW_SAMPLES = 256
-"""At most so many samples of a step are shown to the observer."""
+PREVIEW_SAMPLES = 64
+"""Samples of the model that the observer is shown after each step."""
 PAUSE_POLL_S = 0.05
 
 
@@ -91,6 +91,7 @@ class Run:
         self._estimator: Estimator | None = None
         self._history: History | None = None
         self._step_seconds: deque[float] = deque(maxlen=20)
+        self._preview = torch.Generator().manual_seed(0)
 
     def execute(self) -> Outcome:
         """Run to the end, a stop or a failure; everything that was reached is on disk.
@@ -145,11 +146,11 @@ class Run:
                     found = self._render_hidden(pool, target_seed)
                 self._prepare(found, estimator_seed)
                 self._tell(RunStatus.RUNNING, f"Optimizing on {device.describe(self._device)}")
-                while self._totals.step < self._planned_steps():
+                report = StepReport()
+                while self._totals.step < self._planned_steps() and not report.converged:
                     self._wait_while_paused()
-                    if self._step(pool).converged:
-                        break
-            return self._finish("done", self._summary("Done"))
+                    report = self._step(pool)
+            return self._finish("done", self._summary("Done") + _verdict(report))
         except Stopped:
             self._tell(RunStatus.STOPPING, "Saving what was reached")
             return self._finish("stopped", self._summary("Stopped"))
@@ -233,7 +234,9 @@ class Run:
         # In this order: a run that is killed between the two makes its last step again.
         self._record(report)
         self._save_checkpoint()
-        self.observe(Samples(step=step, parameters=parameters[:PREVIEW_SAMPLES]))
+        # Not what was rendered: an estimator may try what it does not believe in.
+        believed = model.to_parameters(model.sample(PREVIEW_SAMPLES, self._preview))
+        self.observe(Samples(step=step, parameters=believed))
         return report
 
     def _planned_steps(self) -> int:
@@ -356,6 +359,13 @@ class Run:
             for name, known in self._truth.items()
         }
         self.observe(Finished(status=status, text=text, folder=str(self.path), truth=truth))
+
+
+def _verdict(report: StepReport) -> str:
+    """Return what to add to the summary about whether the run has arrived."""
+    if report.converged is None:
+        return ""
+    return ": converged" if report.converged else ", but not converged; give it more steps"
 
 
 def _spawn_seeds(seed: int) -> tuple[int, int]:

@@ -148,6 +148,29 @@ def test_a_resumed_run_keeps_its_hidden_targets(whole, tmp_path):
     assert result(folder)["steps"] == 4
 
 
+def test_a_run_that_did_not_arrive_says_so(tmp_path):
+    folder = tmp_path / "run"
+    argv = [*HIDDEN, *SMALL, "--estimator", "regression", "--steps", 2]
+    assert optimize(*argv, "--out", folder) == 0
+    assert (
+        "Done after 2 steps and 32 renders, but not converged"
+        in (folder / "trainer.log").read_text()
+    )
+
+
+def test_regression_reads_the_distribution_off_few_renders(tmp_path):
+    folder = tmp_path / "run"
+    argv = [*HIDDEN[:4], "--estimator", "regression", "--batch", 20, "--max-renders", 400]
+    assert optimize(*argv, "--seed", 0, "--out", folder) == 0
+    found = result(folder)
+    assert ": converged" in (folder / "trainer.log").read_text()
+    assert found["renders"] < 400
+    for name in ("m1", "m2"):
+        reached, truth = found["parameters"][name], found["truth"][name]
+        assert reached["mean"] == pytest.approx(truth["drawn_mean"], abs=0.05)
+        assert reached["std"] == pytest.approx(truth["drawn_std"], rel=0.2)
+
+
 def start(folder: Path, *argv) -> subprocess.Popen:
     command = [sys.executable, "-m", "trainer", "optimize", *HIDDEN, *SMALL, *argv]
     process = subprocess.Popen(

@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="lognormal (default), normal, or bounded:LOW:HIGH (repeat)",
     )
     how = parser.add_argument_group("how")
-    how.add_argument("--estimator", metavar="NAME", help="adversarial")
+    how.add_argument("--estimator", metavar="NAME", help="adversarial (default) or regression")
     how.add_argument("--batch", metavar="N", type=int, help="renders a step (64)")
     how.add_argument("--steps", metavar="N", type=int, help="steps (80)")
     how.add_argument("--max-renders", metavar="N", type=int, help="end after so many renders")

@@ -14,10 +14,14 @@ from gdr_core.settings import TrainingSettings
 from ..probability_model import ProbabilityModel
 from .adversarial import Adversarial
 from .base import Estimator, StepReport
+from .regression import Regression
 
 __all__ = ["ESTIMATORS", "Estimator", "StepReport", "check", "make"]
 
-ESTIMATORS: dict[str, type[Estimator]] = {"adversarial": Adversarial}
+ESTIMATORS: dict[str, type[Estimator]] = {
+    "adversarial": Adversarial,
+    "regression": Regression,
+}
 
 
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false"}

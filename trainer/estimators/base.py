@@ -27,12 +27,12 @@ class StepReport:
     d_real, d_sim
         Mean output of the discriminator for targets and for renders; NaN without one.
     converged
-        Whether the estimator sees no reason to go on.
+        Whether the estimator sees no reason to go on; None for one that cannot tell.
     """
 
     d_real: float = math.nan
     d_sim: float = math.nan
-    converged: bool = False
+    converged: bool | None = None
 
 
 class Estimator(ABC):

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Gaussian-process regression of one number from a vector of features.
+
+Formulas: Rasmussen & Williams, *Gaussian Processes for Machine Learning*, MIT Press 2006 (GPML):
+prediction and marginal likelihood, Algorithm 2.1; leave-one-out residuals, equation 5.12.
+"""
+
+from __future__ import annotations
+
+import torch
+
+JITTER = 1e-6
+ITERATIONS = 25
+PRIOR_WEIGHT = 0.1
+"""Of the squared distance of the hyper-parameters from their start, in nats."""
+START = (0.7, 0.0, -1.0, -5.0)
+"""Logarithms: squared length scale (over the median squared distance), amplitude of the Matern
+part, amplitude of the linear part, noise; all for an output of variance 1."""
+
+
+class GaussianProcess:
+    """A Matern 5/2 and a linear kernel, hyper-parameters by marginal likelihood.
+
+    Parameters
+    ----------
+    features
+        ``(N, D)`` float64, ``N`` at least 2.
+    values
+        ``(N,)`` float64.
+    """
+
+    def __init__(self, features: torch.Tensor, values: torch.Tensor):
+        self._features = features
+        self._mean, self._scale = values.mean(), values.std().clamp(min=1e-9)
+        self._values = (values - self._mean) / self._scale
+        self._linear_unit = (features**2).sum(1).mean().clamp(min=1e-12)
+        squared = torch.cdist(features, features) ** 2
+        away = squared[squared > 0]
+        self._median = away.median() if len(away) else torch.ones((), dtype=features.dtype)
+        self._theta = self._fit(squared)
+        self._cholesky = torch.linalg.cholesky(self._covariance(self._theta, squared))
+        self._weights = torch.cholesky_solve(self._values[:, None], self._cholesky)[:, 0]
+
+    def predict(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return mean and variance of the noiseless value, each ``(M,)``, for ``(M, D)``."""
+        _, amplitude, slope, _ = self._theta.exp()
+        squared = torch.cdist(features, self._features) ** 2
+        cross = self._kernel(self._theta, squared, features @ self._features.T)
+        prior = amplitude + slope * (features**2).sum(1) / self._linear_unit
+        solved = torch.cholesky_solve(cross.T, self._cholesky)
+        variance = (prior - (cross * solved.T).sum(1)).clamp(min=1e-10)
+        return self._mean + self._scale * (cross @ self._weights), self._scale**2 * variance
+
+    def leave_one_out(self) -> torch.Tensor:
+        """Return ``(N,)``: each value less what the others predict for it."""
+        inverse = torch.cholesky_inverse(self._cholesky)
+        return self._scale * self._weights / inverse.diagonal()
+
+    def _fit(self, squared: torch.Tensor) -> torch.Tensor:
+        start = torch.tensor(START, dtype=squared.dtype)
+        theta = start.clone().requires_grad_()
+        optimizer = torch.optim.LBFGS([theta], max_iter=ITERATIONS, line_search_fn="strong_wolfe")
+
+        def loss() -> torch.Tensor:
+            optimizer.zero_grad()
+            value = self._negative_log_posterior(theta, start, squared)
+            value.backward()
+            return value
+
+        try:
+            optimizer.step(loss)
+        except torch.linalg.LinAlgError:
+            return start
+        return theta.detach() if theta.isfinite().all() else start
+
+    def _negative_log_posterior(
+        self, theta: torch.Tensor, start: torch.Tensor, squared: torch.Tensor
+    ) -> torch.Tensor:
+        cholesky = torch.linalg.cholesky(self._covariance(theta, squared))
+        weights = torch.cholesky_solve(self._values[:, None], cholesky)[:, 0]
+        fit = 0.5 * self._values @ weights + cholesky.diagonal().log().sum()
+        return fit + PRIOR_WEIGHT * ((theta - start) ** 2).sum()
+
+    def _covariance(self, theta: torch.Tensor, squared: torch.Tensor) -> torch.Tensor:
+        kernel = self._kernel(theta, squared, self._features @ self._features.T)
+        noise = theta[3].exp() + JITTER
+        return kernel + noise * torch.eye(len(squared), dtype=squared.dtype)
+
+    def _kernel(
+        self, theta: torch.Tensor, squared: torch.Tensor, products: torch.Tensor
+    ) -> torch.Tensor:
+        length, amplitude, slope, _ = theta.exp()
+        # The small number keeps the root's gradient finite at distance zero.
+        r = (5.0 * squared / (length * self._median) + 1e-12).sqrt()
+        matern = (1.0 + r + r**2 / 3.0) * torch.exp(-r)
+        return amplitude * matern + slope * products / self._linear_unit
