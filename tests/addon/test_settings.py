@@ -10,6 +10,8 @@ from gdr.gdr_core.families import Distribution
 from gdr.gdr_core.parameters import NAMES, PARAMETERS
 from gdr.gdr_core.settings import RunSettings, TargetSettings
 
+from trainer import estimators
+
 DEMO = RunSettings(
     targets=TargetSettings(hidden={name: Distribution(mean=2.25, std=0.1) for name in ("m1", "m2")})
 )
@@ -140,3 +142,10 @@ def test_settings_survive_saving(scene, tmp_path):
     assert bpy.context.scene.gdr.steps == 11
     assert bpy.context.scene.gdr.parameters["m1"].mean == 1.5
     assert bpy.context.window_manager.gdr_run.status == "IDLE"
+
+
+def test_the_panel_offers_the_trainers_estimators(scene):
+    found = [item.identifier for item in scene.gdr.bl_rna.properties["estimator"].enum_items]
+    assert found == list(estimators.ESTIMATORS)
+    scene.gdr.estimator = "regression"
+    assert settings_from_scene.to_settings(scene).training.estimator == "regression"
