@@ -3,7 +3,6 @@
 
 import os
 import signal
-import statistics
 import subprocess
 import sys
 import time
@@ -217,18 +216,18 @@ def test_nonsense_is_passed_over(start):
 
 def test_a_flood_is_taken_in_sips(start):
     session = start("floods")
-    calls, events = [], []
+    largest, events = 0, []
     deadline = time.monotonic() + 60
     while session.active:
         assert time.monotonic() < deadline
-        began = time.thread_time()
-        events += session.poll(budget=0.002)
-        calls.append(time.thread_time() - began)
+        sip = session.poll(budget=0.002)
+        largest = max(largest, len(sip))
+        events += sip
         time.sleep(0.002)
     assert end_of(events).status == RunStatus.DONE
     assert sum(isinstance(e, Progress) for e in events) == 5001
-    # Python's garbage collector may run in any of them.
-    assert statistics.quantiles(calls, n=100)[98] < 0.005
+    # Two milliseconds are too few for a fifth of them, on any machine.
+    assert largest < 1000
 
 
 def test_kill_is_bounded_and_leaves_nothing(start):
