@@ -52,7 +52,7 @@ def run(session, until=None, timeout=30.0):
         assert time.monotonic() < deadline, (session.status, events[-3:])
         began = time.perf_counter()
         events += session.poll()
-        assert time.perf_counter() - began < 1.0
+        assert time.perf_counter() - began < 3.0
         time.sleep(0.01)
     return events
 
@@ -153,7 +153,7 @@ def test_stop_of_one_that_hangs(start, tmp_path):
     end = end_of(run(session))
     assert end.status == RunStatus.IDLE
     assert "had to be ended" in end.text
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 10
     assert session.process.returncode == -signal.SIGKILL
 
 
@@ -235,7 +235,7 @@ def test_kill_is_bounded_and_leaves_nothing(start):
     run(session, has(Targets))
     began = time.monotonic()
     session.kill()
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 5.0
     assert not psutil.pid_exists(session.process.pid)
     assert session.poll() == []
     session.kill()

@@ -22,7 +22,7 @@ def test_recv_returns_none_in_time(pair):
         assert channel.recv(timeoutms=0) is None
         started = time.monotonic()
         assert channel.recv(timeoutms=200) is None
-        assert 0.15 < time.monotonic() - started < 1.0
+        assert 0.15 < time.monotonic() - started < 5.0
 
 
 def test_looking_costs_next_to_nothing(pair):
@@ -96,7 +96,7 @@ def test_close_returns_with_messages_unsent(keys):
     started = time.monotonic()
     client.close()
     client.close()
-    assert time.monotonic() - started < 1.0
+    assert time.monotonic() - started < 5.0
     with pytest.raises(ValueError, match="closed"):
         client.recv(0)
 

@@ -34,7 +34,7 @@ def child(request):
 def test_closing_the_pipe_ends_a_busy_child(child):
     started = time.monotonic()
     assert lifeline.stop(child)
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 5.0
     assert child.returncode == 3
 
 
