@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The probability model ``p(z | psi)`` over the optimised parameters.
 
-Independent per parameter. ``psi`` is the mean and the logarithm of the spread of each
-underlying normal (see :mod:`gdr_core.families`), so a spread is positive whatever an optimiser
-does to it.
+Each parameter has its own family (:mod:`gdr_core.families`), and the underlying normals may be
+correlated (a Gaussian copula: R. B. Nelsen, *An Introduction to Copulas*, 2nd ed., Springer 2006).
+``psi`` is the mean and the logarithm of the spread of each underlying normal, so a spread is
+positive whatever an optimiser does to it, and their correlation, which an estimator may leave at
+none.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from torch.distributions import (
     AffineTransform,
     Distribution,
     LogNormal,
+    MultivariateNormal,
     Normal,
     SigmoidTransform,
     TransformedDistribution,
@@ -27,7 +30,7 @@ from gdr_core.settings import RunSettings
 
 
 class ProbabilityModel(nn.Module):
-    """Independent distributions over ``K`` named parameters, the other ones fixed.
+    """A distribution over ``K`` named parameters, the other ones fixed.
 
     Parameters
     ----------
@@ -40,8 +43,12 @@ class ProbabilityModel(nn.Module):
     Attributes
     ----------
     mean, log_std
-        ``(K,)`` float32 parameters: ``psi``.
+        ``(K,)`` float32 parameters: ``psi``, with
+    correlation
+        ``(K, K)`` float32 buffer, of the underlying normals; the identity at the start.
     """
+
+    correlation: torch.Tensor
 
     def __init__(self, start: Mapping[str, families.Distribution], fixed: np.ndarray):
         super().__init__()
@@ -51,6 +58,7 @@ class ProbabilityModel(nn.Module):
         self.fixed = np.asarray(fixed, dtype=np.float32).copy()
         self.mean = nn.Parameter(torch.tensor([d.mean for d in start.values()]))
         self.log_std = nn.Parameter(torch.tensor([d.std for d in start.values()]).log())
+        self.register_buffer("correlation", torch.eye(len(self.names)))
 
     @classmethod
     def from_settings(cls, settings: RunSettings) -> ProbabilityModel:
@@ -80,9 +88,10 @@ class ProbabilityModel(nn.Module):
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator | None = None) -> torch.Tensor:
         """Draw ``z``, ``(n, K)`` float32, on the CPU."""
-        return self.from_internal(
-            self.mean + self.std * torch.randn(n, len(self.names), generator=generator)
-        )
+        u = torch.randn(n, len(self.names), generator=generator)
+        if not self._independent:
+            u = u @ torch.linalg.cholesky(self.correlation).T
+        return self.from_internal(self.mean + self.std * u)
 
     def from_internal(self, x: torch.Tensor) -> torch.Tensor:
         """Return ``z`` float32 for ``x`` in internal units, both ``(n, K)``."""
@@ -99,7 +108,16 @@ class ProbabilityModel(nn.Module):
     def log_prob(self, z: torch.Tensor) -> torch.Tensor:
         """Return ``log p(z | psi)``, ``(n,)``, for ``z`` of shape ``(n, K)``."""
         columns = [d.log_prob(z[:, k]) for k, d in enumerate(self.distributions())]
-        return torch.stack(columns, dim=1).sum(dim=1)
+        independent = torch.stack(columns, dim=1).sum(dim=1)
+        if self._independent:
+            return independent
+        u = (self.to_internal(z).to(self.mean) - self.mean) / self.std
+        joint = MultivariateNormal(torch.zeros_like(self.mean), self.correlation)
+        return independent + joint.log_prob(u) - Normal(0.0, 1.0).log_prob(u).sum(dim=1)
+
+    @property
+    def _independent(self) -> bool:
+        return torch.equal(self.correlation, torch.eye(len(self.names)).to(self.correlation))
 
     def to_parameters(self, z: torch.Tensor) -> np.ndarray:
         """Return all parameters of the shapes ``z``, ``(n, 12)`` float32."""

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 import torch
-from torch.distributions import LogNormal, Normal
+from torch.distributions import LogNormal, MultivariateNormal, Normal
 
 from gdr_core import parameters
 from gdr_core.families import Distribution
@@ -68,6 +68,21 @@ def test_samples_have_the_moments_of_the_underlying_normal(model):
     # Four standard errors of a mean and of a spread over 40,000 samples.
     np.testing.assert_allclose(x.mean(1), [1.2, -2.0, 0.3], atol=4 * 0.9 / 200)
     np.testing.assert_allclose(x.std(1), [0.4, 0.7, 0.9], rtol=4 / np.sqrt(80_000))
+
+
+def test_correlated_parameters_have_the_density_and_moments_of_a_correlated_normal():
+    start = {name: Distribution(mean=mean, std=0.3) for name, mean in (("m1", 1.0), ("m2", 2.0))}
+    model = ProbabilityModel(start, parameters.defaults())
+    model.correlation[0, 1] = model.correlation[1, 0] = 0.7
+    z = model.sample(40_000, torch.Generator().manual_seed(5))
+    x = z.double().log()
+    joint = MultivariateNormal(
+        torch.tensor([1.0, 2.0]).double(), 0.09 * torch.tensor([[1.0, 0.7], [0.7, 1.0]]).double()
+    )
+    want = joint.log_prob(x) - x.sum(1)
+    torch.testing.assert_close(model.log_prob(z).double(), want, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(x.mean(0), [1.0, 2.0], atol=0.01)
+    np.testing.assert_allclose(x.T.cov(), joint.covariance_matrix, atol=0.002)
 
 
 def test_bounded_samples_stay_inside_and_have_a_finite_score():

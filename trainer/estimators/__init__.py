@@ -13,10 +13,10 @@ from gdr_core.settings import TrainingSettings
 
 from ..probability_model import ProbabilityModel
 from .adversarial import Adversarial
-from .base import Estimator, StepReport
+from .base import Estimator, StepReport, Uncertainty
 from .regression import Regression
 
-__all__ = ["ESTIMATORS", "Estimator", "StepReport", "check", "make"]
+__all__ = ["ESTIMATORS", "Estimator", "StepReport", "Uncertainty", "check", "make"]
 
 ESTIMATORS: dict[str, type[Estimator]] = {
     "adversarial": Adversarial,

@@ -35,6 +35,24 @@ class StepReport:
     converged: bool | None = None
 
 
+@dataclass(frozen=True)
+class Uncertainty:
+    """How well an estimator knows its distribution; everything in internal units.
+
+    Attributes
+    ----------
+    mean, std
+        Standard error of each mean and of each spread, in the order of the parameters: how far
+        they may be from those of the targets' own parameters.
+    undetermined
+        Names of parameters that the pictures say (almost) nothing about.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    undetermined: tuple[str, ...] = ()
+
+
 class Estimator(ABC):
     """Moves a probability model towards the distribution of the targets.
 
@@ -66,6 +84,10 @@ class Estimator(ABC):
     @abstractmethod
     def update(self, z: torch.Tensor, images: np.ndarray) -> StepReport:
         """Take the renders ``(n, S, S, 3)`` uint8 of ``z`` and move the model."""
+
+    def uncertainty(self) -> Uncertainty | None:
+        """Return how well the distribution is known, or None for one that cannot tell."""
+        return None
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:
