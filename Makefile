@@ -11,7 +11,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' blender_manifest.toml)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test addon blender bench lint format clean
+.PHONY: help demo test addon blender bench bench-convergence lint format clean
 
 help: ## Say what there is to make
 	@sed -n 's/^\([a-z][-a-z.0-9%]*\):.*## \(.*\)/  make \1|\2/p' Makefile | \
@@ -40,6 +40,10 @@ blender: addon ## Install the build into Blender (GDR_BLENDER) and open it, read
 
 bench: $(READY) ## Measure how fast Blender renders here
 	$(BIN)/python benchmarks/rendering.py
+
+bench-convergence: $(READY) ## Measure how many renders the estimators need (hours; BENCH=--quick: a minute)
+	@$(BIN)/python tools/system_libraries.py --check
+	$(BIN)/python -m benchmarks.convergence $(BENCH)
 
 lint: $(READY) ## Check style
 	$(BIN)/ruff check

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command line: run what is missing, then write the tables and the figure."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from blendtorch import lifeline
+
+from . import report
+from .contestants import CONTESTANTS
+from .job import Job
+from .scene import ROOT
+from .store import Store
+from .tasks import TASKS
+from .worker import LOG, work, work_in_parallel
+
+
+def main(arguments: list[str]) -> int:
+    args = _parse(arguments)
+    store = Store(args.out.resolve())
+    jobs = _jobs(args)
+    if args.worker:
+        lifeline.watch()
+        work(jobs, store)
+        os._exit(0)  # Blender's own tidying up has nothing to save, and may crash.
+    for name in args.estimators:
+        if CONTESTANTS[name].missing:
+            print(CONTESTANTS[name].missing)
+    missing = [job for job in jobs if not store.has(job)]
+    if missing and not args.report:
+        print(f"{len(jobs)} runs, {len(jobs) - len(missing)} of them done.", flush=True)
+        given = [*arguments, "--out", str(store.folder)]
+        work_in_parallel(jobs, store, min(args.jobs, len(missing)), given)
+        missing = [job for job in jobs if not store.has(job)]
+    print(report.write(store, jobs))
+    for job in missing:
+        print(f"Missing: {job.task}, {job.contestant}, seed {job.seed}.", file=sys.stderr)
+    if missing and not args.report:
+        print(f"{store.folder / LOG} says why.", file=sys.stderr)
+    return 1 if missing and not args.report else 0
+
+
+def _jobs(args: argparse.Namespace) -> list[Job]:
+    return [
+        Job(task, contestant, seed, args.limit)
+        for seed in range(args.seeds)
+        for task in args.tasks
+        for contestant in args.estimators
+        if not CONTESTANTS[contestant].missing
+    ]
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m benchmarks.convergence", description=__doc__)
+    parser.add_argument("--tasks", type=_names(TASKS), default=list(TASKS), help="by commas")
+    parser.add_argument(
+        "--estimators", type=_names(CONTESTANTS), default=list(CONTESTANTS), help="by commas"
+    )
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes")
+    parser.add_argument("--limit", type=int, help="renders a run may make at most")
+    parser.add_argument("--out", type=Path, default=ROOT / "runs" / "convergence")
+    parser.add_argument("--report", action="store_true", help="run nothing, write the tables")
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    return parser.parse_args(arguments)
+
+
+def _names(known: dict[str, object]):
+    def parse(text: str) -> list[str]:
+        names = text.split(",")
+        for name in names:
+            if name not in known:
+                raise argparse.ArgumentTypeError(f"no {name!r}; there are {', '.join(known)}")
+        return names
+
+    return parse
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Judge records: was it found, after how many renders, and did the estimator know?
+
+An estimate counts from the first time that it is within the task's tolerance *and stays so to the
+end of the run*. The yardstick is the sample that the targets are, not the distribution they were
+drawn from, which nobody could know better from so few.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .job import TIMED
+from .tasks import TASKS, Task
+
+Z95 = 1.96
+"""Half the width of a 95 % interval in standard errors."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """How one run did.
+
+    Attributes
+    ----------
+    kept
+        Renders when the tolerance was first reached and kept to the end; None if it was not.
+    touched
+        Renders when it was first reached at all.
+    success
+        Whether it was kept, and soon enough.
+    renders
+        Renders made.
+    stopped
+        Whether the estimator stopped by itself.
+    false_stop
+        Whether it did so without having arrived.
+    mean_error, std_error
+        Largest of the final errors of means, and of spreads as a share of the drawn ones.
+    covered, intervals
+        How many of the estimator's 95 % intervals hold the drawn mean or spread, of how many.
+    undetermined
+        Parameters that the estimator says the pictures say nothing about.
+    accuracy
+        Of a classifier that tells its renders from fresh targets, at the end; None if not tested.
+    seconds
+        Time of the estimator over the first 300 renders, or over all if they were fewer.
+    """
+
+    kept: int | None
+    touched: int | None
+    success: bool
+    renders: int
+    stopped: bool
+    false_stop: bool
+    mean_error: float
+    std_error: float
+    covered: int
+    intervals: int
+    undetermined: tuple[str, ...]
+    accuracy: float | None
+    seconds: float
+
+
+def judge(record: dict[str, Any], within: int | None = None) -> Score:
+    """Judge a record; ``within`` replaces the renders that the task allows for a success."""
+    task = TASKS[record["task"]]
+    within = task.within if within is None else within
+    mean_errors, std_errors = errors(record)
+    if task.by_pictures:
+        renders = [check["renders"] for check in record["checks"]]
+        good = [check["low"] <= 0.5 <= check["high"] for check in record["checks"]]
+    else:
+        renders = [line["renders"] for line in record["history"]]
+        good = list(distance(record) <= 1.0)
+    kept = None if record["error"] else first_kept(renders, good)
+    covered, intervals = coverage(record)
+    uncertainty = record["uncertainty"] or {}
+    return Score(
+        kept=kept,
+        touched=next((n for n, ok in zip(renders, good, strict=True) if ok), None),
+        success=kept is not None and kept <= within,
+        renders=record["renders"],
+        stopped=record["converged"],
+        false_stop=record["converged"] and kept is None,
+        mean_error=float(mean_errors[-1].max()) if len(mean_errors) else float("inf"),
+        std_error=float(std_errors[-1].max()) if len(std_errors) else float("inf"),
+        covered=covered,
+        intervals=intervals,
+        undetermined=tuple(uncertainty.get("undetermined", ())),
+        accuracy=record["checks"][-1]["accuracy"] if record["checks"] else None,
+        seconds=_seconds(record),
+    )
+
+
+def first_kept(renders: list[int], good: list[bool]) -> int | None:
+    """Return when the last unbroken stretch of good estimates began, if it lasts to the end."""
+    kept = None
+    for count, ok in zip(reversed(renders), reversed(good), strict=True):
+        if not ok:
+            break
+        kept = count
+    return kept
+
+
+def errors(record: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Return errors ``(T, K)`` of the means, and of the spreads as a share of the drawn ones."""
+    count = len(record["drawn_mean"])
+    mean = np.array([line["mean"] for line in record["history"]]).reshape(-1, count)
+    std = np.array([line["std"] for line in record["history"]]).reshape(-1, count)
+    return np.abs(mean - record["drawn_mean"]), np.abs(std / record["drawn_std"] - 1.0)
+
+
+def distance(record: dict[str, Any]) -> np.ndarray:
+    """Return how far off each estimate is in tolerances, ``(T,)``: up to 1 is within.
+
+    An estimate that is no number is infinitely far off.
+    """
+    task: Task = TASKS[record["task"]]
+    mean_errors, std_errors = errors(record)
+    far = mean_errors.max(axis=1) / task.mean_within
+    if task.std_within is not None:
+        far = np.maximum(far, std_errors.max(axis=1) / task.std_within)
+    return np.nan_to_num(far, nan=np.inf)
+
+
+def coverage(record: dict[str, Any]) -> tuple[int, int]:
+    """Return how many 95 % intervals hold the drawn value, and how many there are."""
+    known = record["uncertainty"]
+    if known is None or not record["history"]:
+        return 0, 0
+    held = []
+    for what in ("mean", "std"):
+        rows = zip(record["history"][-1][what], record[f"drawn_{what}"], known[what], strict=True)
+        held += [abs(found - drawn) <= Z95 * error for found, drawn, error in rows if error]
+    return sum(held), len(held)
+
+
+def _seconds(record: dict[str, Any]) -> float:
+    early = [line["seconds"] for line in record["history"] if line["renders"] <= TIMED]
+    return early[-1] if early else record["estimator_seconds"]
