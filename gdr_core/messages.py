@@ -5,7 +5,7 @@ Two conversations use them, both over a blendtorch ``DuplexChannel``:
 
 * Blender's window (which binds) and the trainer: :class:`StartRun`, :class:`PauseRun`,
   :class:`ResumeRun`, :class:`StopRun` one way; :class:`Status`, :class:`Targets`,
-  :class:`Progress`, :class:`Samples` and :class:`Finished` the other.
+  :class:`Progress`, :class:`Samples`, :class:`Conclusion` and :class:`Finished` the other.
 * The trainer's render pool and a render worker (which binds): :class:`RenderRequest` one way,
   :class:`WorkerReady`, :class:`RenderReply` and :class:`RenderFailure` the other.
 
@@ -15,7 +15,7 @@ Two conversations use them, both over a blendtorch ``DuplexChannel``:
 from __future__ import annotations
 
 import enum
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -126,6 +126,60 @@ class Samples(_Message, tag="samples"):
     parameters: np.ndarray
 
 
+Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+Error = Annotated[float, msgspec.Meta(ge=0.0)]
+
+
+class Indistinguishability(msgspec.Struct, frozen=True, kw_only=True):
+    """How well a classifier tells fresh renders of the result from targets.
+
+    Attributes
+    ----------
+    accuracy
+        Share of images that it judges rightly, none of which it saw before; a half is perfect.
+    low, high
+        95 % confidence interval of the accuracy.
+    p_value
+        How often it does as well where there is no difference.
+    count
+        Images of each kind that were judged.
+    renders
+        Fresh renders that were made for it; they are not among the run's.
+    """
+
+    accuracy: Share
+    low: Share
+    high: Share
+    p_value: Share
+    count: Annotated[int, msgspec.Meta(ge=1)]
+    renders: Annotated[int, msgspec.Meta(ge=1)]
+
+
+class Conclusion(_Message, tag="conclusion"):
+    """How good the result is, as far as that is known; before :class:`Finished`.
+
+    Attributes
+    ----------
+    indistinguishability
+        None where the result was not compared with the targets.
+    not_compared
+        Why not, a sentence; empty where it was.
+    differences
+        Sentences on what of the targets the renders do not match.
+    mean_error, std_error
+        Standard errors in internal units, of the parameters for which they are known.
+    undetermined
+        Names of parameters that the pictures say (almost) nothing about.
+    """
+
+    indistinguishability: Indistinguishability | None = None
+    not_compared: str = ""
+    differences: tuple[str, ...] = ()
+    mean_error: dict[str, Error] = {}
+    std_error: dict[str, Error] = {}
+    undetermined: tuple[str, ...] = ()
+
+
 class Finished(_Message, tag="finished"):
     """The run ended; the trainer is about to leave.
 
@@ -206,6 +260,7 @@ Message = (
     | Targets
     | Progress
     | Samples
+    | Conclusion
     | Finished
     | RenderRequest
     | RenderReply

@@ -233,6 +233,8 @@ class LocalPool:
             for first in range(0, len(parameters), CHUNK)
         )
         missing = len(waiting)
+        for worker in self._workers:
+            worker.job = None  # Of a batch that was given up; the answer will come too late.
         while missing:
             self._check()
             for index, worker in enumerate(self._workers):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import statistics
 import time
 from collections import deque
@@ -15,13 +16,23 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from msgspec.structs import replace
 
 from gdr_core.errors import GdrError
 from gdr_core.families import Distribution
-from gdr_core.messages import Finished, Message, Progress, RunStatus, Samples, Status, Targets
+from gdr_core.messages import (
+    Conclusion,
+    Finished,
+    Message,
+    Progress,
+    RunStatus,
+    Samples,
+    Status,
+    Targets,
+)
 from gdr_core.settings import RunSettings
 
-from . import checkpoint, device, estimators, images, targets
+from . import checkpoint, conclusion, device, estimators, images, targets
 from .controls import Controls, Stopped
 from .estimators import Estimator, StepReport
 from .history import History, Row
@@ -32,9 +43,16 @@ from .targets import TargetSet, Truth
 
 log = logging.getLogger(__name__)
 
+NOT_COMPARED = {
+    "done": "The comparison of the result with the targets was stopped.",
+    "stopped": "The run was stopped, so its result was not compared with the targets.",
+    "failed": "The run failed, so its result was not compared with the targets.",
+}
 PREVIEW_SAMPLES = 64
 """Samples of the model that the observer is shown after each step."""
 PAUSE_POLL_S = 0.05
+STOP_BUDGET_S = 2.0
+"""A stopped run is compared with the targets only where that takes no longer."""
 
 
 @dataclass
@@ -48,11 +66,12 @@ class _Totals:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: ``done``, ``stopped`` or ``failed``, and the distribution it reached."""
+    """How a run ended: ``done``, ``stopped`` or ``failed``, what it reached, and how good it is."""
 
     status: str
     text: str
     parameters: dict[str, Distribution]
+    conclusion: Conclusion
 
 
 class Run:
@@ -92,6 +111,7 @@ class Run:
         self._history: History | None = None
         self._step_seconds: deque[float] = deque(maxlen=20)
         self._preview = torch.Generator().manual_seed(0)
+        self._leave_at = math.inf
 
     def execute(self) -> Outcome:
         """Run to the end, a stop or a failure; everything that was reached is on disk.
@@ -140,20 +160,73 @@ class Run:
         try:
             found = self._read_folder()
             self._tell(RunStatus.STARTING, "Starting Blender to render")
-            with open_pool(self.settings, self.controls.check, self.path / "workers") as pool:
-                target_seed, estimator_seed = _spawn_seeds(self.settings.seed)
+            with open_pool(self.settings, self._check, self.path / "workers") as pool:
+                seeds = _spawn_seeds(self.settings.seed)
                 if found is None:
-                    found = self._render_hidden(pool, target_seed)
-                self._prepare(found, estimator_seed)
-                self._tell(RunStatus.RUNNING, f"Optimizing on {device.describe(self._device)}")
-                report = StepReport()
-                while self._totals.step < self._planned_steps() and not report.converged:
-                    self._wait_while_paused()
-                    report = self._step(pool)
-            return self._finish("done", self._summary("Done") + _verdict(report))
+                    found = self._render_hidden(pool, seeds.targets)
+                self._prepare(found, seeds.estimator)
+                status, text = self._optimize(pool)
+                reached = self._conclude(pool, found.images, status, seeds.conclusion)
+            return self._finish(status, text, reached)
         except Stopped:
             self._tell(RunStatus.STOPPING, "Saving what was reached")
             return self._finish("stopped", self._summary("Stopped"))
+
+    def _optimize(self, pool: RenderPool) -> tuple[str, str]:
+        """Make the steps; return how they ended, ``done`` or ``stopped``, and a sentence."""
+        self._tell(RunStatus.RUNNING, f"Optimizing on {device.describe(self._device)}")
+        report = StepReport()
+        try:
+            while self._totals.step < self._planned_steps() and not report.converged:
+                self._wait_while_paused()
+                report = self._step(pool)
+        except Stopped:
+            self._tell(RunStatus.STOPPING, "Saving what was reached")
+            return "stopped", self._summary("Stopped")
+        return "done", self._summary("Done") + _verdict(report)
+
+    def _conclude(
+        self, pool: RenderPool, target_images: np.ndarray, status: str, seed: int
+    ) -> Conclusion:
+        """Find out how good the result is; whatever goes wrong with that does not fail the run."""
+        found = Conclusion()
+        try:
+            found = conclusion.of_estimator(self._estimator)
+            # Who loses patience below has a result already.
+            self._save_result(status, replace(found, not_compared=NOT_COMPARED[status]))
+            if status == "stopped" and not self._is_quick(target_images):
+                return replace(found, not_compared=NOT_COMPARED[status])
+            if status == "done":
+                self._tell(RunStatus.RUNNING, "Comparing the result with the targets")
+            else:
+                self._leave_at = time.monotonic() + STOP_BUDGET_S
+            generator = torch.Generator().manual_seed(seed)
+            model = self._estimator.model
+            return conclusion.compared(found, target_images, model, pool.render, generator)
+        except Stopped:
+            return replace(found, not_compared=NOT_COMPARED[status])
+        except Exception as error:
+            log.exception("The result could not be compared with the targets")
+            return replace(
+                found, not_compared=f"The result could not be compared with the targets: {error}"
+            )
+
+    def _is_quick(self, target_images: np.ndarray) -> bool:
+        """Whether comparing the result takes less than a person waits who pressed Stop."""
+        totals = self._totals
+        if not totals.renders:
+            return False
+        pace = totals.seconds["render"] / totals.renders
+        return conclusion.expected_seconds(target_images, pace) < STOP_BUDGET_S
+
+    def _check(self) -> None:
+        """Raise :class:`Stopped` once the person asked to stop, and the last budget is spent."""
+        if math.isinf(self._leave_at):
+            self.controls.check()
+            return
+        self.controls.poll()
+        if time.monotonic() > self._leave_at:
+            raise Stopped
 
     def _read_folder(self) -> TargetSet | None:
         chosen, size = self.settings.targets, self.settings.training.size
@@ -323,27 +396,35 @@ class Run:
         self._totals = _Totals(state["step"], state["renders"], dict(state["seconds"]))
         log.info("Going on after step %d", self._totals.step)
 
-    def _finish(self, status: str, text: str = "") -> Outcome:
+    def _finish(self, status: str, text: str = "", reached: Conclusion | None = None) -> Outcome:
         """Write what the run reached; a run that ended before it began has no result."""
+        reached = reached or Conclusion(not_compared=NOT_COMPARED[status])
         if self._history:
-            totals = self._totals
-            self._folder.save_result(
-                status=status,
-                settings=self.settings,
-                steps=totals.step,
-                renders=totals.renders,
-                seconds=totals.seconds,
-                parameters=self._reached,
-                truth=self._truth,
-            )
+            self._save_result(status, reached)
             self._history.close()
             try:
                 self._folder.save_plot(self._history, self._truth)
             except Exception:  # The run is no worse for a picture that cannot be drawn.
                 log.exception("plots/parameters.png could not be written")
+            if status != "failed":
+                self.observe(reached)
         if text:
             log.info("%s", text)
-        return Outcome(status, text, self._reached)
+        return Outcome(status, text, self._reached, reached)
+
+    def _save_result(self, status: str, reached: Conclusion) -> None:
+        totals, model = self._totals, self._estimator.model
+        self._folder.save_result(
+            status=status,
+            settings=self.settings,
+            steps=totals.step,
+            renders=totals.renders,
+            seconds=totals.seconds,
+            parameters=self._reached,
+            correlation=model.correlation.tolist(),
+            truth=self._truth,
+            conclusion=reached,
+        )
 
     def _summary(self, word: str) -> str:
         totals = self._totals
@@ -368,7 +449,15 @@ def _verdict(report: StepReport) -> str:
     return ": converged" if report.converged else ", but not converged; give it more steps"
 
 
-def _spawn_seeds(seed: int) -> tuple[int, int]:
-    """Return independent seeds for the hidden targets and for the estimator."""
-    spawned = np.random.SeedSequence(seed).spawn(2)
-    return tuple(int(s.generate_state(1, np.uint64)[0] >> np.uint64(1)) for s in spawned)
+@dataclass(frozen=True)
+class _Seeds:
+    """Independent seeds for the hidden targets, the estimator and the final comparison."""
+
+    targets: int
+    estimator: int
+    conclusion: int
+
+
+def _spawn_seeds(seed: int) -> _Seeds:
+    spawned = np.random.SeedSequence(seed).spawn(3)
+    return _Seeds(*(int(s.generate_state(1, np.uint64)[0] >> np.uint64(1)) for s in spawned))

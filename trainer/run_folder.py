@@ -4,7 +4,7 @@
 =============================  =====================================================
 ``config.toml``                everything needed to repeat the run
 ``history.csv``                one line a step (:mod:`trainer.history`)
-``result.json``                the distribution that was reached
+``result.json``                the distribution that was reached, and how good it is
 ``checkpoint.safetensors``     the state after the last step, for ``--resume``
 ``targets.npy``                hidden targets, for ``--resume``
 ``images/real.png``            contact sheet of the targets
@@ -23,6 +23,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import tomli_w
 from filelock import FileLock, Timeout
@@ -30,13 +31,14 @@ from filelock import FileLock, Timeout
 from gdr_core import settings as settings_module
 from gdr_core.errors import BadSettings
 from gdr_core.families import Distribution
+from gdr_core.messages import Conclusion
 from gdr_core.settings import RunSettings
 
 from . import images, plots
 from .history import History, Row
 from .targets import Truth
 
-RESULT_SCHEMA = 1
+RESULT_SCHEMA = 2
 SHEET_EVERY = 10
 
 
@@ -153,9 +155,15 @@ class RunFolder:
         renders: int,
         seconds: dict[str, float],
         parameters: dict[str, Distribution],
+        correlation: list[list[float]],
         truth: dict[str, Truth],
+        conclusion: Conclusion,
     ) -> None:
-        """Write ``result.json``; means and spreads are in internal units."""
+        """Write ``result.json``; means, spreads and their errors are in internal units.
+
+        The correlation is that of the underlying normals, ``K`` lists of ``K`` numbers in the
+        order of the parameters, null where they are independent.
+        """
         result = {
             "schema": RESULT_SCHEMA,
             "status": status,
@@ -164,13 +172,25 @@ class RunFolder:
             "steps": steps,
             "renders": renders,
             "seconds": {name: round(value, 3) for name, value in seconds.items()},
-            "parameters": {name: _plain(value) for name, value in parameters.items()},
+            "parameters": {
+                name: _plain(value)
+                | {
+                    "mean_error": conclusion.mean_error.get(name),
+                    "std_error": conclusion.std_error.get(name),
+                }
+                for name, value in parameters.items()
+            },
+            "undetermined": conclusion.undetermined,
+            "correlation": None if _is_identity(correlation) else correlation,
             "truth": {
                 name: _plain(known.distribution)
                 | {"drawn_mean": known.drawn_mean, "drawn_std": known.drawn_std}
                 for name, known in truth.items()
             }
             or None,
+            "indistinguishability": msgspec.to_builtins(conclusion.indistinguishability),
+            "differences": conclusion.differences if conclusion.indistinguishability else None,
+            "not_compared": conclusion.not_compared or None,
         }
         _replace(self.result, json.dumps(result, indent=2) + "\n")
 
@@ -184,6 +204,14 @@ def _plain(distribution: Distribution) -> dict[str, Any]:
     if distribution.family == "bounded":
         plain |= {"low": distribution.low, "high": distribution.high}
     return plain
+
+
+def _is_identity(matrix: list[list[float]]) -> bool:
+    return all(
+        value == (row == column)
+        for row, line in enumerate(matrix)
+        for column, value in enumerate(line)
+    )
 
 
 def _replace(path: Path, text: str) -> None:

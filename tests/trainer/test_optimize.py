@@ -48,9 +48,10 @@ def test_a_run_leaves_every_file(whole):
     found = result(whole)
     assert list(found) == [
         *("schema", "status", "estimator", "seed", "steps", "renders", "seconds"),
-        *("parameters", "truth"),
+        *("parameters", "undetermined", "correlation", "truth"),
+        *("indistinguishability", "differences", "not_compared"),
     ]
-    assert (found["schema"], found["status"], found["estimator"]) == (1, "done", "adversarial")
+    assert (found["schema"], found["status"], found["estimator"]) == (2, "done", "adversarial")
     assert (found["seed"], found["steps"], found["renders"]) == (3, 12, 12 * 16)
     assert found["seconds"].keys() == {"total", "render", "train"}
     assert found["truth"]["m1"]["mean"] == 2.25
@@ -264,5 +265,7 @@ def test_other_families_and_sizes_run(tmp_path):
         "std": 0,
         "low": 4.0,
         "high": 16.0,
+        "mean_error": None,
+        "std_error": None,
     }
     assert found["n1_1"]["family"] == "normal"

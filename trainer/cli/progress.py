@@ -14,7 +14,7 @@ from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 from rich.text import Text
 
-from gdr_core import messages
+from gdr_core import messages, sentences
 from gdr_core.families import Distribution
 
 from ..run import Outcome
@@ -70,9 +70,13 @@ class Progress:
 
     def conclude(self, outcome: Outcome, folder: Path) -> None:
         """Print the result and where its files are."""
+        found = outcome.conclusion
         self._console.print(f"{outcome.text}.")
-        for name, distribution in outcome.parameters.items():
-            self._console.print(f"  {name:5} {describe(distribution)}", highlight=False)
+        for line in table(outcome.parameters, found):
+            self._console.print(f"  {line}", soft_wrap=True, highlight=False)
+        said = (sentences.undetermined(found.undetermined), sentences.comparison(found))
+        for sentence in filter(None, (*said, *found.differences)):
+            self._console.print(sentence, highlight=False)
         self._console.print(f"Run folder: {folder}", soft_wrap=True, highlight=False)
         if not outcome.parameters:
             return  # It ended before it began; there are no pictures.
@@ -93,13 +97,25 @@ class _BarOverState(Bar):
                 yield Text(task.fields["state"])
 
 
-def describe(distribution: Distribution) -> str:
-    """Return one distribution in internal and in readable units."""
-    low, middle, high = distribution.readable()
-    return (
-        f"{distribution.family} {distribution.mean:.3f}:{distribution.std:.3f}, "
-        f"that is {middle:.3g} ({low:.3g} to {high:.3g})"
-    )
+def table(parameters: dict[str, Distribution], found: messages.Conclusion) -> list[str]:
+    """Return a line for each distribution, below a heading: in internal and in readable units."""
+    if not parameters:
+        return []
+    rows = [("", "family", "mean", "spread", "that is")]
+    for name, distribution in parameters.items():
+        low, middle, high = distribution.readable()
+        readable = f"{middle:.3g} ({low:.3g} to {high:.3g})"
+        mean = _with_error(distribution.mean, found.mean_error.get(name))
+        spread = _with_error(distribution.std, found.std_error.get(name))
+        if name in found.undetermined:
+            readable += ", undetermined"
+        rows.append((name, distribution.family, mean, spread, readable))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+
+
+def _with_error(value: float, error: float | None) -> str:
+    return f"{value:.3f}" if error is None else f"{value:.3f} ± {error:.3f}"
 
 
 def _left(seconds: float) -> str:

@@ -7,6 +7,7 @@ import argparse
 import csv
 import json
 import math
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -52,8 +53,8 @@ def run(args: argparse.Namespace) -> int:
         raise BadSettings(f"--count is {args.count}; give at least 1.")
     if not 0 <= args.seed < 2**63:
         raise BadSettings(f"--seed is {args.seed}; give a whole number from 0.")
-    settings, model = _settings_and_distribution(args)
-    batch = _sample(args, model)
+    settings, what = _settings_and_distribution(args)
+    batch = _sample(args, what)
     from ..images import save_png
     from ..render_pool import open_pool
 
@@ -76,15 +77,32 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _settings_and_distribution(
-    args: argparse.Namespace,
-) -> tuple[RunSettings, tuple[dict[str, Distribution], np.ndarray]]:
-    """Return settings to render with, and what to sample over which fixed values."""
-    settings = RunSettings()
+@dataclass(frozen=True)
+class _What:
+    """What to render: these parameters sampled, over fixed values of the other ones.
+
+    Attributes
+    ----------
+    sampled
+        By name.
+    fixed
+        ``(12,)``.
+    correlation
+        ``K`` lists of ``K`` numbers in the order of ``sampled``; None where independent.
+    """
+
+    sampled: dict[str, Distribution]
+    fixed: np.ndarray
+    correlation: list[list[float]] | None = None
+
+
+def _settings_and_distribution(args: argparse.Namespace) -> tuple[RunSettings, _What]:
+    """Return settings to render with, and what to render."""
+    settings, correlation = RunSettings(), None
     fixed = dict(_fixed(text) for text in args.fix or ())
     if args.run:
         settings = settings_module.from_toml(Path(args.run) / "config.toml")
-        sampled = _read_result(Path(args.run) / "result.json")
+        sampled, correlation = _read_result(Path(args.run) / "result.json")
         fixed = {n: settings.start_of(n).value for n in parameters.NAMES} | fixed
     elif args.distribution:
         families = dict(values.family(text) for text in args.family or ())
@@ -100,7 +118,7 @@ def _settings_and_distribution(
         settings = msgspec.structs.replace(settings, rendering=rendering)
     if not 8 <= settings.training.size <= 2048:
         raise BadSettings(f"The size is {settings.training.size}; give 8 to 2048 pixels.")
-    return settings, (sampled, parameters.from_values(fixed))
+    return settings, _What(sampled, parameters.from_values(fixed), correlation)
 
 
 def _fixed(text: str) -> tuple[str, float]:
@@ -111,27 +129,46 @@ def _fixed(text: str) -> tuple[str, float]:
     return name, value
 
 
-def _read_result(path: Path) -> dict[str, Distribution]:
+_OF_DISTRIBUTION = Distribution.__struct_fields__
+
+
+def _read_result(path: Path) -> tuple[dict[str, Distribution], list[list[float]] | None]:
+    """Return the distributions of a ``result.json`` and their correlation, None for none."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))["parameters"]
-        return msgspec.convert(found, dict[str, Distribution])
+        found = json.loads(path.read_text(encoding="utf-8"))
+        plain = {
+            name: {key: value[key] for key in value if key in _OF_DISTRIBUTION}
+            for name, value in found["parameters"].items()
+        }
+        sampled = msgspec.convert(plain, dict[str, Distribution])
+        correlation = msgspec.convert(found.get("correlation"), list[list[float]] | None)
+        if correlation is not None:
+            _check_correlation(np.array(correlation), len(sampled))
+        return sampled, correlation
     except FileNotFoundError:
         raise GdrError(f"There is no {path}; the run has no result yet.") from None
-    except (OSError, ValueError, KeyError, msgspec.ValidationError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise GdrError(f"{path} is not a readable result: {error}.") from error
 
 
-def _sample(
-    args: argparse.Namespace, model: tuple[dict[str, Distribution], np.ndarray]
-) -> np.ndarray:
+def _check_correlation(matrix: np.ndarray, count: int) -> None:
+    """Raise ValueError unless the matrix is one of correlations."""
+    if matrix.shape != (count, count) or not np.allclose(matrix, matrix.T, atol=1e-5):
+        raise ValueError(f"its correlation is no symmetric matrix of {count} by {count}")
+    if not np.allclose(np.diag(matrix), 1.0, atol=1e-5) or np.linalg.eigvalsh(matrix)[0] <= 0:
+        raise ValueError("its correlation cannot be one of random numbers")
+
+
+def _sample(args: argparse.Namespace, what: _What) -> np.ndarray:
     """Return ``(count, 12)`` float32."""
-    sampled, fixed = model
-    if not sampled:
-        return np.repeat(fixed[None], args.count, axis=0)
+    if not what.sampled:
+        return np.repeat(what.fixed[None], args.count, axis=0)
     import torch
 
     from ..probability_model import ProbabilityModel
 
-    drawn = ProbabilityModel(sampled, fixed)
+    drawn = ProbabilityModel(what.sampled, what.fixed)
+    if what.correlation is not None:
+        drawn.correlation.copy_(torch.tensor(what.correlation))
     z = drawn.sample(args.count, torch.Generator().manual_seed(args.seed))
     return drawn.to_parameters(z)
