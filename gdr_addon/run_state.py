@@ -44,6 +44,19 @@ class GDR_PG_parameter_state(bpy.types.PropertyGroup):
     truth_known: BoolProperty(name="Truth Known")
     truth_mean: FloatProperty(name="True Mean")
     truth_std: FloatProperty(name="True Spread")
+    mean_error: FloatProperty(
+        name="Error of the Mean",
+        description="Standard error in internal units, negative while unknown",
+        default=-1.0,
+    )
+    std_error: FloatProperty(
+        name="Error of the Spread",
+        description="Standard error in internal units, negative while unknown",
+        default=-1.0,
+    )
+    undetermined: BoolProperty(
+        name="Undetermined", description="The pictures say nothing about this parameter"
+    )
 
     def distribution(self, which: str = "") -> Distribution:
         """Return the distribution: now, or with the prefix ``start_`` or ``truth_``."""
@@ -77,6 +90,15 @@ class GDR_PG_run(bpy.types.PropertyGroup):
     d_sim: FloatProperty(name="Verdict on Renders")
     folder: StringProperty(name="Run Folder")
     target_count: IntProperty(name="Targets")
+    comparison: StringProperty(
+        name="Comparison", description="How well a classifier tells the renders from the targets"
+    )
+    alike: BoolProperty(
+        name="Alike", description="Whether the classifier may have been right by chance"
+    )
+    differences: StringProperty(
+        name="Differences", description="What the renders do not match, a sentence a line"
+    )
     parameters: CollectionProperty(type=GDR_PG_parameter_state)
 
     @property
@@ -95,7 +117,7 @@ def write(run: GDR_PG_run, view: RunView) -> None:
     run.status = str(view.status)
     for name in ("message", "note", "progress", "step", "steps", "renders", "eta"):
         setattr(run, name, getattr(view, name))
-    for name in ("d_real", "d_sim", "folder", "target_count"):
+    for name in ("d_real", "d_sim", "folder", "target_count", "comparison", "alike", "differences"):
         setattr(run, name, getattr(view, name))
     items = run.parameters
     if [item.name for item in items] != [parameter.name for parameter in view.parameters]:
@@ -107,6 +129,8 @@ def write(run: GDR_PG_run, view: RunView) -> None:
         item.low, item.high = parameter.start.low, parameter.start.high
         item.start_mean, item.start_std = parameter.start.mean, parameter.start.std
         item.mean, item.std = parameter.now.mean, parameter.now.std
+        item.mean_error, item.std_error = parameter.mean_error, parameter.std_error
+        item.undetermined = parameter.undetermined
         item.truth_known = parameter.truth is not None
         if parameter.truth is not None:
             item.truth_mean, item.truth_std = parameter.truth.mean, parameter.truth.std

@@ -12,24 +12,43 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from ..gdr_core import sentences
 from ..gdr_core.families import Distribution
-from ..gdr_core.messages import Finished, Message, Progress, RunStatus, Status, Targets
+from ..gdr_core.messages import (
+    Conclusion,
+    Finished,
+    Message,
+    Progress,
+    RunStatus,
+    Status,
+    Targets,
+)
 from ..gdr_core.settings import RunSettings
 
 
 @dataclass
 class ParameterView:
-    """One optimised parameter: where it started, where it is, and what is true (if known)."""
+    """One optimised parameter: where it started, where it is, and what is true (if known).
+
+    The standard errors are negative while unknown.
+    """
 
     name: str
     start: Distribution
     now: Distribution
     truth: Distribution | None = None
+    mean_error: float = -1.0
+    std_error: float = -1.0
+    undetermined: bool = False
 
 
 @dataclass
 class RunView:
-    """A run as the panel shows it; field names are those of ``gdr_run``."""
+    """A run as the panel shows it; field names are those of ``gdr_run``.
+
+    ``comparison`` says how well renders are told from targets, ``alike`` is whether that may be
+    chance, and ``differences`` has a sentence a line.
+    """
 
     status: RunStatus = RunStatus.IDLE
     message: str = ""
@@ -42,6 +61,9 @@ class RunView:
     d_sim: float = math.nan
     folder: str = ""
     target_count: int = 0
+    comparison: str = ""
+    alike: bool = False
+    differences: str = ""
     parameters: list[ParameterView] = field(default_factory=list)
     fixed: dict[str, float] = field(default_factory=dict)
 
@@ -74,6 +96,8 @@ class RunView:
             self.target_count, self.note = event.count, event.text
         elif isinstance(event, Progress):
             self._take_progress(event)
+        elif isinstance(event, Conclusion):
+            self._take_conclusion(event)
         elif isinstance(event, Finished):
             self.status, self.message, self.eta = event.status, event.text, -1.0
             self.folder = event.folder or self.folder
@@ -95,3 +119,13 @@ class RunView:
                 mean=event.mean.get(parameter.name, parameter.now.mean),
                 std=event.std.get(parameter.name, parameter.now.std),
             )
+
+    def _take_conclusion(self, event: Conclusion) -> None:
+        found = event.indistinguishability
+        self.comparison = sentences.comparison(event)
+        self.alike = found is not None and found.low <= 0.5
+        self.differences = "\n".join(event.differences)
+        for parameter in self.parameters:
+            parameter.mean_error = event.mean_error.get(parameter.name, -1.0)
+            parameter.std_error = event.std_error.get(parameter.name, -1.0)
+            parameter.undetermined = parameter.name in event.undetermined

@@ -86,6 +86,14 @@ def internal(distribution: Distribution) -> str:
     return f"{distribution.mean:.2f}:{distribution.std:.2f}"
 
 
+def with_errors(name: str, distribution: Distribution, mean_error: float, std_error: float) -> str:
+    """Return mean and spread in internal units with their standard errors."""
+    return (
+        f"{name} {distribution.mean:.3f}±{mean_error:.3f}, "
+        f"spread {distribution.std:.3f}±{std_error:.3f}"
+    )
+
+
 def one_line(text: str) -> str:
     """Return ``text`` without line breaks."""
     return " ".join(text.split())
