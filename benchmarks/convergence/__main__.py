@@ -10,7 +10,7 @@ from pathlib import Path
 
 from blendtorch import lifeline
 
-from . import report
+from . import report, sheets
 from .contestants import CONTESTANTS
 from .job import Job
 from .scene import ROOT
@@ -18,11 +18,28 @@ from .store import Store
 from .tasks import TASKS
 from .worker import LOG, work, work_in_parallel
 
+FULL = {
+    "tasks": list(TASKS),
+    "estimators": list(CONTESTANTS),
+    "seeds": 20,
+    "out": ROOT / "runs" / "convergence",
+}
+QUICK = {
+    "tasks": ["reference", "six", "all"],
+    "estimators": list(CONTESTANTS),
+    "seeds": 2,
+    "limit": 200,
+    "out": ROOT / "runs" / "convergence-quick",
+}
+
 
 def main(arguments: list[str]) -> int:
     args = _parse(arguments)
     store = Store(args.out.resolve())
     jobs = _jobs(args)
+    if args.sheets:
+        sheets.write(store.folder, args.tasks)
+        return 0
     if args.worker:
         lifeline.watch()
         work(jobs, store)
@@ -56,17 +73,22 @@ def _jobs(args: argparse.Namespace) -> list[Job]:
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m benchmarks.convergence", description=__doc__)
-    parser.add_argument("--tasks", type=_names(TASKS), default=list(TASKS), help="by commas")
-    parser.add_argument(
-        "--estimators", type=_names(CONTESTANTS), default=list(CONTESTANTS), help="by commas"
-    )
-    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--tasks", type=_names(TASKS), help="by commas; default: all")
+    parser.add_argument("--estimators", type=_names(CONTESTANTS), help="by commas; default: all")
+    parser.add_argument("--seeds", type=int, help="default: 20")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes")
     parser.add_argument("--limit", type=int, help="renders a run may make at most")
-    parser.add_argument("--out", type=Path, default=ROOT / "runs" / "convergence")
+    parser.add_argument("--out", type=Path, help="default: runs/convergence")
+    parser.add_argument("--quick", action="store_true", help="about a minute, to see that it works")
     parser.add_argument("--report", action="store_true", help="run nothing, write the tables")
+    parser.add_argument("--sheets", action="store_true", help="only draw the targets")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
-    return parser.parse_args(arguments)
+    args = parser.parse_args(arguments)
+    defaults = QUICK if args.quick else FULL
+    for name, value in defaults.items():
+        if getattr(args, name) is None:
+            setattr(args, name, value)
+    return args
 
 
 def _names(known: dict[str, object]):

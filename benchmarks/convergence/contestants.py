@@ -15,6 +15,11 @@ from trainer import estimators
 from trainer.estimators import Estimator
 from trainer.probability_model import ProbabilityModel
 
+from .baselines.base import Baseline
+from .baselines.cma_es import CMA
+from .baselines.mmd import MMD
+from .baselines.npe import NPE
+
 BATCHES = {"regression": 20, "adversarial": 64}
 """Renders a step of the trainer's estimators; others get the trainer's default."""
 BUDGET = 5120
@@ -63,10 +68,22 @@ def _ours(name: str) -> Contestant:
     return Contestant(name, make, BUDGET if name == "adversarial" else None)
 
 
+def _baseline(
+    name: str, kind: type[Baseline], batch: int, budget: int = BUDGET, needs: str = ""
+) -> Contestant:
+    def make(model: ProbabilityModel, targets: np.ndarray, generator: torch.Generator) -> Estimator:
+        return kind(model, targets, batch, torch.device("cpu"), generator, kind.Options())
+
+    return Contestant(name, make, budget, needs)
+
+
 CONTESTANTS: dict[str, Contestant] = {
     contestant.name: contestant
     for contestant in (
         *(_ours(name) for name in sorted(estimators.ESTIMATORS, key="adversarial".__eq__)),
+        _baseline("mmd", MMD, batch=32),
+        _baseline("cma", CMA, batch=16, needs="cma"),
+        _baseline("npe", NPE, batch=256, budget=2560, needs="sbi"),
     )
 }
 """Ours first, then the reference method, then the baselines."""

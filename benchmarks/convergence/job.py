@@ -74,7 +74,7 @@ def run(job: Job, scene: Scene) -> dict[str, Any]:
         "drawn_correlation": np.corrcoef(x.T).tolist(),
     }
     estimator = CONTESTANTS[job.contestant].make(model, targets, generator)
-    inspector = pictures.Inspector(scene, task, truth, job.seed)
+    inspector = pictures.Inspector(scene, task, truth, job.seed, job.renders)
     return record | _optimise(estimator, model, scene, inspector, job.renders)
 
 

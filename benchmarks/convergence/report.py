@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import table
+from . import figure, table
 from .contestants import CONTESTANTS
 from .job import Job
 from .score import Score, judge
@@ -26,6 +26,7 @@ def write(store: Store, jobs: Sequence[Job]) -> str:
     _csv(store.folder / "history.csv", [line for r in records for line in history_lines(r)])
     text = tables(records)
     (store.folder / "table.md").write_text(text, encoding="utf-8")
+    figure.draw(records, store.folder / "figure.png")
     return text
 
 

@@ -72,7 +72,7 @@ def judge(record: dict[str, Any], within: int | None = None) -> Score:
     mean_errors, std_errors = errors(record)
     if task.by_pictures:
         renders = [check["renders"] for check in record["checks"]]
-        good = [check["low"] <= 0.5 <= check["high"] for check in record["checks"]]
+        good = [check["low"] <= 0.5 for check in record["checks"]]
     else:
         renders = [line["renders"] for line in record["history"]]
         good = list(distance(record) <= 1.0)

@@ -18,7 +18,8 @@ LEGEND = """\
 In each cell: renders after which the estimate was first within the tolerance and stayed so to the
 end of the run, the median over all seeds (a failure counts as infinitely many), and how many seeds
 succeeded. The tolerance is about the mean and spread of the parameters that the targets were drawn
-with. {budgets}"""
+with. Where pictures judge, an estimate is good when a classifier cannot tell clean renders of it
+from fresh ones of the truth. {budgets}"""
 
 
 def comparison(scores: Scores, limits: Mapping[tuple[str, str], int]) -> str:
@@ -30,7 +31,7 @@ def comparison(scores: Scores, limits: Mapping[tuple[str, str], int]) -> str:
             _cell(scores.get((task, name), ()), limits.get((task, name))) for name in contestants
         ]
         lines.append(_row(f"`{task}`: {TASKS[task].says}", asked(TASKS[task]), *cells))
-    legend = LEGEND.format(budgets=_budgets(contestants))
+    legend = LEGEND.format(budgets=_budgets(contestants, limits))
     return "\n".join([*lines, "", legend]) + "\n"
 
 
@@ -146,14 +147,15 @@ def _count(count: float, limit: int | None = None) -> str:
     return "never" if limit is None else f"> {limit}"
 
 
-def _budgets(contestants: Sequence[str]) -> str:
-    given = [
-        f"{name} {CONTESTANTS[name].budget}"
-        for name in contestants
-        if CONTESTANTS[name].budget is not None
-    ]
-    text = "The estimators of this project are stopped at the limit of the task (600, `six` 1500)"
-    return text + (f"; others were given more renders: {', '.join(given)}." if given else ".")
+def _budgets(contestants: Sequence[str], limits: Mapping[tuple[str, str], int]) -> str:
+    """Say how many renders each was given at most."""
+    given = []
+    for name in contestants:
+        own = {task: limit for (task, other), limit in limits.items() if other == name}
+        usual = statistics.mode(own.values())
+        rest = [f"{limit} for `{task}`" for task, limit in own.items() if limit != usual]
+        given.append(f"{name} {usual}" + (f" ({', '.join(rest)})" if rest else ""))
+    return f"Renders given at most: {', '.join(given)}."
 
 
 def _both(scores: Scores) -> tuple[list[str], list[str]]:
