@@ -41,7 +41,7 @@ blender: addon ## Install the build into Blender (GDR_BLENDER) and open it, read
 bench: $(READY) ## Measure how fast Blender renders here
 	$(BIN)/python benchmarks/rendering.py
 
-bench-convergence: $(READY) ## Measure how many renders the estimators need (hours; BENCH=--quick: a minute)
+bench-convergence: .venv/bench ## Measure how many renders the estimators need (hours; BENCH=--quick: a minute)
 	@$(BIN)/python tools/system_libraries.py --check
 	$(BIN)/python -m benchmarks.convergence $(BENCH)
 
@@ -55,6 +55,10 @@ format: $(READY) ## Put style right
 
 clean: ## Remove what was built, but no run
 	rm -rf .venv build dist wheels *.egg-info .pytest_cache .ruff_cache .hypothesis
+
+.venv/bench: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[bench]" -c constraints.txt
+	touch .venv/bench
 
 $(READY): pyproject.toml constraints.txt
 	$(if $(PYTHON),,$(error Python 3.11 or later is needed: install it, or name one with make PYTHON=...))

@@ -35,7 +35,7 @@ QUICK = {
 
 def main(arguments: list[str]) -> int:
     args = _parse(arguments)
-    store = Store(args.out.resolve())
+    store = Store(args.out.resolve(), args.fresh)
     jobs = _jobs(args)
     if args.sheets:
         sheets.write(store.folder, args.tasks)
@@ -51,7 +51,11 @@ def main(arguments: list[str]) -> int:
     if missing and not args.report:
         print(f"{len(jobs)} runs, {len(jobs) - len(missing)} of them done.", flush=True)
         given = [*arguments, "--out", str(store.folder)]
-        work_in_parallel(jobs, store, min(args.jobs, len(missing)), given)
+        try:
+            work_in_parallel(jobs, store, min(args.jobs, len(missing)), given)
+        except KeyboardInterrupt:
+            print("Interrupted. What is done is kept; the same command goes on.", file=sys.stderr)
+            return 130
         missing = [job for job in jobs if not store.has(job)]
     print(report.write(store, jobs))
     for job in missing:
@@ -80,6 +84,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--limit", type=int, help="renders a run may make at most")
     parser.add_argument("--out", type=Path, help="default: runs/convergence")
     parser.add_argument("--quick", action="store_true", help="about a minute, to see that it works")
+    parser.add_argument("--fresh", action="store_true", help="redo what other sources have done")
     parser.add_argument("--report", action="store_true", help="run nothing, write the tables")
     parser.add_argument("--sheets", action="store_true", help="only draw the targets")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)

@@ -18,7 +18,7 @@ from .score import distance, judge
 from .tasks import TASKS, Task
 
 COLUMNS = 4
-LOWEST, HIGHEST = 0.05, 100.0
+LOWEST, HIGHEST = 0.02, 100.0
 """Ends of the axis of errors, in tolerances; what lies beyond is drawn at the end."""
 _GRID = np.geomspace(20, 5120, 160)
 

@@ -13,6 +13,7 @@ from . import figure, table
 from .contestants import CONTESTANTS
 from .job import Job
 from .score import Score, judge
+from .sources import fingerprint
 from .store import Store
 from .tasks import TASKS
 
@@ -38,8 +39,23 @@ def tables(records: Sequence[dict[str, Any]]) -> str:
         key = record["task"], record["contestant"]
         scores.setdefault(key, []).append(score_of(record))
         limits[key] = record["limit"]
-    parts = [table.comparison(scores, limits), table.details(scores), table.undetermined(scores)]
+    parts = [
+        table.comparison(scores, limits),
+        table.details(scores),
+        table.alike(scores),
+        _other_sources(records),
+    ]
     return "\n".join(part for part in parts if part)
+
+
+def _other_sources(records: Sequence[dict[str, Any]]) -> str:
+    count = sum(record["sources"] != fingerprint() for record in records)
+    if not count:
+        return ""
+    return (
+        f"{count} of {len(records)} runs were made by other sources than are here now; "
+        f"with --fresh they are made again.\n"
+    )
 
 
 def score_of(record: dict[str, Any]) -> Score:
@@ -50,7 +66,8 @@ def score_of(record: dict[str, Any]) -> Score:
 def run_line(record: dict[str, Any]) -> dict[str, Any]:
     """Return the run's line of ``runs.csv``."""
     score = dataclasses.asdict(score_of(record))
-    score["undetermined"] = " ".join(score["undetermined"])
+    for name in ("undetermined", "off"):
+        score[name] = " ".join(score[name])
     line = {name: record[name] for name in ("task", "contestant", "seed", "limit")} | score
     line["error"] = record["error"]
     last = record["history"][-1] if record["history"] else {}

@@ -42,6 +42,10 @@ class Score:
         Largest of the final errors of means, and of spreads as a share of the drawn ones.
     covered, intervals
         How many of the estimator's 95 % intervals hold the drawn mean or spread, of how many.
+    off
+        Parameters whose mean or spread ended outside the tolerance.
+    correlation_error
+        Largest difference of a correlation from that of the drawn parameters.
     undetermined
         Parameters that the estimator says the pictures say nothing about.
     accuracy
@@ -60,6 +64,8 @@ class Score:
     std_error: float
     covered: int
     intervals: int
+    off: tuple[str, ...]
+    correlation_error: float
     undetermined: tuple[str, ...]
     accuracy: float | None
     seconds: float
@@ -90,6 +96,8 @@ def judge(record: dict[str, Any], within: int | None = None) -> Score:
         std_error=float(std_errors[-1].max()) if len(std_errors) else float("inf"),
         covered=covered,
         intervals=intervals,
+        off=_off(task, mean_errors, std_errors),
+        correlation_error=_correlation_error(record),
         undetermined=tuple(uncertainty.get("undetermined", ())),
         accuracy=record["checks"][-1]["accuracy"] if record["checks"] else None,
         seconds=_seconds(record),
@@ -137,6 +145,20 @@ def coverage(record: dict[str, Any]) -> tuple[int, int]:
         rows = zip(record["history"][-1][what], record[f"drawn_{what}"], known[what], strict=True)
         held += [abs(found - drawn) <= Z95 * error for found, drawn, error in rows if error]
     return sum(held), len(held)
+
+
+def _off(task: Task, mean_errors: np.ndarray, std_errors: np.ndarray) -> tuple[str, ...]:
+    if not len(mean_errors):
+        return task.names
+    far = ~(mean_errors[-1] <= task.mean_within)
+    if task.std_within is not None:
+        far |= ~(std_errors[-1] <= task.std_within)
+    return tuple(name for name, is_far in zip(task.names, far, strict=True) if is_far)
+
+
+def _correlation_error(record: dict[str, Any]) -> float:
+    found, drawn = np.array(record["correlation"]), np.array(record["drawn_correlation"])
+    return float(np.abs(found - drawn).max())
 
 
 def _seconds(record: dict[str, Any]) -> float:

@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from .job import Job
+from .sources import fingerprint
 
 
 class Store:
@@ -19,16 +20,26 @@ class Store:
 
     Several processes may share it: a run is locked while it is made, and the system drops the lock
     of a process that dies.
+
+    Parameters
+    ----------
+    folder
+        Where to keep them.
+    fresh
+        Whether a record counts only if it was made with the sources as they are now.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, fresh: bool = False) -> None:
         self.folder = folder
+        self._fresh = fresh
         self._records = folder / "runs"
 
     def has(self, job: Job) -> bool:
         """Whether the job is done, with the renders that are asked for now."""
         record = self.read(job)
-        return record is not None and record["limit"] == job.renders
+        if record is None or record["limit"] != job.renders:
+            return False
+        return not self._fresh or record["sources"] == fingerprint()
 
     def read(self, job: Job) -> dict[str, Any] | None:
         """Return the job's record, None if there is none."""
@@ -38,27 +49,28 @@ class Store:
         return json.loads(path.read_text(encoding="utf-8"))
 
     def write(self, job: Job, record: dict[str, Any]) -> None:
-        """Keep a record."""
+        """Keep a record of a job that this process has claimed."""
         path = self._path(job)
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(f".part{os.getpid()}")
+        part = path.with_suffix(".part")
         part.write_text(json.dumps(record) + "\n", encoding="utf-8")
         part.replace(path)
 
-    def lock(self, job: Job) -> FileLock | None:
-        """Return a lock that is held on the job, None if another process has it."""
+    @contextmanager
+    def claim(self, job: Job) -> Iterator[bool]:
+        """Keep other processes off the job; false if one of them is at it."""
         path = self._path(job).with_suffix(".lock")
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path)
         try:
-            return lock.acquire(timeout=0).lock
+            lock.acquire(timeout=0)
         except Timeout:
-            return None
-
-    def all(self) -> Iterator[dict[str, Any]]:
-        """Yield every record, by task, contestant and seed."""
-        for path in sorted(self._records.glob("*/*/*.json")):
-            yield json.loads(path.read_text(encoding="utf-8"))
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lock.release()
 
     def _path(self, job: Job) -> Path:
         return self._records / job.task / job.contestant / f"{job.seed:03d}.json"

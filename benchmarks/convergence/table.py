@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from .contestants import CONTESTANTS
@@ -84,22 +85,33 @@ def asked(task: Task) -> str:
 
 
 def meets(task: Task, scores: Sequence[Score]) -> bool:
-    """Return whether an estimator does what the task asks."""
+    """Return whether an estimator does what the task asks, and never claims what it has not."""
+    if any(score.false_stop for score in scores):
+        return False
     share = sum(score.success for score in scores) / len(scores)
     return share >= task.needed and (task.median is None or _median_kept(scores) <= task.median)
 
 
-def undetermined(scores: Scores) -> str:
-    """Say which parameters the estimators found the pictures to say nothing about."""
+def alike(scores: Scores) -> str:
+    """Say where different parameters gave the same pictures, and what estimators say of it."""
     lines = []
     for (task, name), found in scores.items():
-        named = sorted({parameter for score in found for parameter in score.undetermined})
-        for parameter in named:
-            count = sum(parameter in score.undetermined for score in found)
+        good = [score for score in found if score.success]
+        if TASKS[task].by_pictures and good:
+            off = _counted(name for score in good for name in score.off)
             lines.append(
-                f"- `{task}`, {name}: `{parameter}` undetermined in {count} of {len(found)} seeds."
+                f"- `{task}`, {name}: of {len(good)} seeds with pictures that could not be told "
+                f"apart, parameters were off (mean by {TASKS[task].mean_within:g} or spread by "
+                f"{100 * (TASKS[task].std_within or 0):.0f} %) as often as: {off or 'never'}."
             )
+        said = _counted(name for score in found for name in score.undetermined)
+        if said:
+            lines.append(f"- `{task}`, {name} calls undetermined, in so many seeds: {said}.")
     return "\n".join(lines) + "\n" if lines else ""
+
+
+def _counted(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}` {count}" for name, count in Counter(names).most_common())
 
 
 def _cell(scores: Sequence[Score], limit: int | None) -> str:

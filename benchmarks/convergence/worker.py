@@ -15,6 +15,7 @@ from blendtorch import lifeline
 
 from .job import Job, run
 from .scene import ROOT, Scene
+from .sources import fingerprint
 from .store import Store
 
 LOG = "workers.log"
@@ -27,15 +28,14 @@ def work(jobs: Sequence[Job], store: Store) -> None:
     torch.set_num_threads(1)
     scene = None
     for job in jobs:
-        lock = None if store.has(job) else store.lock(job)
-        if lock is None:
+        if store.has(job):
             continue
-        with lock:
-            if store.has(job):
+        with store.claim(job) as mine:
+            if not mine or store.has(job):
                 continue
             scene = scene or Scene()
             try:
-                store.write(job, run(job, scene))
+                store.write(job, run(job, scene) | {"sources": fingerprint()})
             except Exception:
                 print(f"{job} broke:", file=sys.stderr)
                 traceback.print_exc()
