@@ -75,7 +75,8 @@ def run(job: Job, scene: Scene) -> dict[str, Any]:
     }
     estimator = CONTESTANTS[job.contestant].make(model, targets, generator)
     inspector = pictures.Inspector(scene, task, truth, job.seed, job.renders)
-    return record | _optimise(estimator, model, scene, inspector, job.renders)
+    record |= _optimise(estimator, model, scene, inspector, job.renders)
+    return record | {"differences": inspector.differences(model, targets)}
 
 
 def _optimise(

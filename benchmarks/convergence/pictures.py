@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from trainer.differences import describe
 from trainer.probability_model import ProbabilityModel
 from trainer.two_sample_test import compare
 
@@ -63,8 +64,7 @@ class Inspector:
             return
         self._next = renders - renders % self._every + self._every
         generator = torch.Generator().manual_seed(100_000 * self._seed + renders)
-        images = self._scene.render_parameters(model.to_parameters(model.sample(COUNT, generator)))
-        found = compare(self._held_out, images, generator)
+        found = compare(self._held_out, self._renders(model, generator), generator)
         self.checks.append(
             {
                 "renders": renders,
@@ -73,3 +73,12 @@ class Inspector:
                 "high": round(found.high, 4),
             }
         )
+
+    def differences(self, model: ProbabilityModel, targets: np.ndarray) -> list[str]:
+        """Return what the program says of targets that the renders do not match."""
+        generator = torch.Generator().manual_seed(100_000 * self._seed)
+        return list(describe(targets, self._renders(model, generator)))
+
+    def _renders(self, model: ProbabilityModel, generator: torch.Generator) -> np.ndarray:
+        z = model.sample(COUNT, generator)
+        return self._scene.render_parameters(model.to_parameters(z))

@@ -43,6 +43,7 @@ def tables(records: Sequence[dict[str, Any]]) -> str:
         table.comparison(scores, limits),
         table.details(scores),
         table.alike(scores),
+        table.told(scores),
         _other_sources(records),
     ]
     return "\n".join(part for part in parts if part)
@@ -66,7 +67,7 @@ def score_of(record: dict[str, Any]) -> Score:
 def run_line(record: dict[str, Any]) -> dict[str, Any]:
     """Return the run's line of ``runs.csv``."""
     score = dataclasses.asdict(score_of(record))
-    for name in ("undetermined", "off"):
+    for name in ("undetermined", "off", "differences"):
         score[name] = " ".join(score[name])
     line = {name: record[name] for name in ("task", "contestant", "seed", "limit")} | score
     line["error"] = record["error"]

@@ -48,6 +48,8 @@ class Score:
         Largest difference of a correlation from that of the drawn parameters.
     undetermined
         Parameters that the estimator says the pictures say nothing about.
+    differences
+        Sentences about what of the targets the renders do not match.
     accuracy
         Of a classifier that tells its renders from fresh targets, at the end; None if not tested.
     seconds
@@ -67,6 +69,7 @@ class Score:
     off: tuple[str, ...]
     correlation_error: float
     undetermined: tuple[str, ...]
+    differences: tuple[str, ...]
     accuracy: float | None
     seconds: float
 
@@ -99,6 +102,7 @@ def judge(record: dict[str, Any], within: int | None = None) -> Score:
         off=_off(task, mean_errors, std_errors),
         correlation_error=_correlation_error(record),
         undetermined=tuple(uncertainty.get("undetermined", ())),
+        differences=tuple(record["differences"]),
         accuracy=record["checks"][-1]["accuracy"] if record["checks"] else None,
         seconds=_seconds(record),
     )

@@ -51,6 +51,7 @@ def details(scores: Scores) -> str:
         "Spread off, median (worst)",
         "95 % intervals that hold",
         "Classifier accuracy, median",
+        "Differences told",
         "Seconds, median (worst)",
     )
     tasks, contestants = _both(scores)
@@ -67,8 +68,9 @@ DETAILS_LEGEND = """\
 Means are off in internal units (logarithms), spreads in per cent of the drawn ones, each the worst
 parameter's. Stopped wrongly: the estimator said that it had arrived and had not. The classifier
 (nearest to 0.5 is best) tells clean renders of what was found from clean fresh renders of the
-truth. Seconds are those spent in the estimator over its first 300 renders, or all if fewer, with
-one thread."""
+truth. Differences told: for how many seeds the program names something of the targets that clean
+renders of the result do not match. Seconds are those spent in the estimator over its first 300
+renders, or all if fewer, with one thread."""
 
 
 def asked(task: Task) -> str:
@@ -110,6 +112,16 @@ def alike(scores: Scores) -> str:
     return "\n".join(lines) + "\n" if lines else ""
 
 
+def told(scores: Scores) -> str:
+    """Say what the program tells a person of targets that are seen through something."""
+    lines = []
+    for (task, name), found in scores.items():
+        if TASKS[task].seen_through and CONTESTANTS[name].budget is None:
+            says = " ".join(found[0].differences) or "nothing."
+            lines.append(f"- `{task}`, {name}, of the first seed: {says}")
+    return "\n".join(lines) + "\n" if lines else ""
+
+
 def _counted(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}` {count}" for name, count in Counter(names).most_common())
 
@@ -137,6 +149,7 @@ def _details(task: Task, name: str, scores: Sequence[Score]) -> list[str]:
         _worst([100 * score.std_error for score in scores], "{:.0f} %"),
         f"{100 * covered / intervals:.0f} % of {intervals}" if intervals else "",
         f"{statistics.median(accuracies):.2f}" if accuracies else "",
+        f"{sum(bool(score.differences) for score in scores)}/{len(scores)}",
         _worst([score.seconds for score in scores], "{:.1f}"),
     ]
 

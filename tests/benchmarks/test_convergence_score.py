@@ -47,6 +47,7 @@ def record(lines, **changes):
         "estimator_seconds": 0.1 * len(lines),
         "history": history,
         "checks": [],
+        "differences": [],
     } | changes
 
 
