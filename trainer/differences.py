@@ -21,6 +21,8 @@ CERTAIN = 3.5
 """Standard errors from which a difference is beyond doubt: one in two thousand by chance."""
 _OBJECT = 10.0 / 255.0
 """How far from the background a smoothed pixel is the object's."""
+_REACH = 8
+"""Pixels over which an edge is looked for."""
 _COLOURS = ("red", "green", "blue")
 _STATISTICS = (*_COLOURS, "brightness", "contrast", "noise", "edge", "right", "down", "area")
 
@@ -86,10 +88,13 @@ def _measure(images: np.ndarray) -> np.ndarray:
     grey = pixels.mean(1, keepdim=True)
     background = _border(pixels).median(-1).values
     weight = _object_weight(pixels, background)
-    inside = (weight > 0).float()
-    area = inside.mean((1, 2, 3))
-    brightness = (grey * inside).mean((1, 2, 3)) / area
-    spread = ((grey - brightness[:, None, None, None]).square() * inside).mean((1, 2, 3)) / area
+    outside = (weight == 0).float()
+    # Smoothing has spread the object by a pixel, and the next one may be half background.
+    inside = 1 - functional.max_pool2d(outside, 5, stride=1, padding=2)
+    brightness = (grey * inside).sum((1, 2, 3)) / inside.sum((1, 2, 3))
+    spread = (grey - brightness[:, None, None, None]).square() * inside
+    spread = spread.sum((1, 2, 3)) / inside.sum((1, 2, 3))
+    area = 1 - outside.mean((1, 2, 3))
     place = scale * (torch.arange(pixels.shape[-1]) - (pixels.shape[-1] - 1) / 2)
     across, down = (weight.sum(axis)[:, 0] @ place / weight.sum((1, 2, 3)) for axis in (2, 3))
     levels = 255.0 * torch.stack((brightness, spread.sqrt(), _noise_level(full, scale)), 1)
@@ -126,16 +131,17 @@ def _noise_level(pixels: torch.Tensor, step: int) -> torch.Tensor:
 
 
 def _edge_width(rows: torch.Tensor) -> torch.Tensor:
-    """Return over how many pixels an edge goes, ``(n,)``: the strong rises over eight and one."""
+    """Return over how many pixels an edge goes, up to eight, ``(n,)``; NaN without one.
+
+    At the image's strongest rises over eight pixels: the rise by the steepest pixel in it.
+    """
     grey = rows.mean(1)
-    far = _strong((grey[..., 8:] - grey[..., :-8]).abs())
-    return far / _strong((grey[..., 1:] - grey[..., :-1]).abs()).clamp(min=1.0 / 255.0)
-
-
-def _strong(rises: torch.Tensor) -> torch.Tensor:
-    """Return each image's rise that one in fifty exceeds."""
-    values = rises.flatten(1)
-    return values.kthvalue(max(1, round(0.98 * values.shape[1])), 1).values
+    rise = (grey[..., _REACH:] - grey[..., :-_REACH]).abs()
+    steepest = functional.max_pool1d((grey[..., 1:] - grey[..., :-1]).abs(), _REACH, stride=1)
+    rise, steepest = rise.flatten(1), steepest.flatten(1)
+    strongest = rise.kthvalue(max(1, round(0.995 * rise.shape[1])), 1).values[:, None]
+    edges = torch.where(rise > 0.5 * strongest, rise / steepest, math.nan)
+    return edges.nanmedian(1).values
 
 
 def _compared(ours: np.ndarray, theirs: np.ndarray) -> _Compared:
@@ -228,7 +234,7 @@ def _tell_position(right: _Compared, down: _Compared, size: int) -> str:
 
 
 def _tell_size(found: _Compared) -> str:
-    if not found.by(0.005, 0.05):
+    if not found.by(0.005, 0.1):
         return ""
     return (
         f"The targets' object is {_more(found.target, found.render, 'larger', 'smaller')}: "
