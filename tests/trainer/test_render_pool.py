@@ -143,6 +143,19 @@ def test_a_wrong_answer_loses_the_worker_but_not_its_shapes(monkeypatch):
         assert (pool.render(shapes(40)) == 9).all()
 
 
+def test_a_batch_that_is_given_up_leaves_nothing_behind(expected):
+    def check():
+        if giving_up and any(worker.job for worker in pool._workers):
+            raise Stopped
+
+    with open_pool(SETTINGS, check) as pool:
+        giving_up = True
+        with pytest.raises(Stopped):
+            pool.render(shapes(40)[::-1])
+        giving_up = False
+        np.testing.assert_array_equal(pool.render(shapes(40)), expected)
+
+
 def test_a_program_that_is_no_blender_gets_a_sentence():
     rendering = msgspec.structs.replace(SETTINGS.rendering, blender=shutil.which("true"))
     settings = msgspec.structs.replace(SETTINGS, rendering=rendering)
