@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -49,6 +50,11 @@ def main(arguments: list[str]) -> int:
             print(CONTESTANTS[name].missing)
     missing = [job for job in jobs if not store.has(job)]
     if missing and not args.report:
+        if not importlib.util.find_spec("bpy"):
+            print(
+                "Nothing can be rendered here: pip install bpy, for Python 3.11.", file=sys.stderr
+            )
+            return 2
         print(f"{len(jobs)} runs, {len(jobs) - len(missing)} of them done.", flush=True)
         given = [*arguments, "--out", str(store.folder)]
         try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+import traceback
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,8 +97,9 @@ def _optimise(
             images = scene.render_parameters(model.to_parameters(z))
             with clock:
                 report = estimator.update(z, images)
-        except GdrError as failure:
-            error = str(failure)
+        except Exception as failure:  # It is a failure of the estimator, whatever it is.
+            traceback.print_exc()
+            error = str(failure) if isinstance(failure, GdrError) else repr(failure)
             break
         renders += len(z)
         history.append(_line(renders, model, report.converged, clock))

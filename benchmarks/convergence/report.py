@@ -44,6 +44,7 @@ def tables(records: Sequence[dict[str, Any]]) -> str:
         table.details(scores),
         table.alike(scores),
         table.told(scores),
+        table.broken(scores),
         _other_sources(records),
     ]
     return "\n".join(part for part in parts if part)
@@ -70,7 +71,6 @@ def run_line(record: dict[str, Any]) -> dict[str, Any]:
     for name in ("undetermined", "off", "differences"):
         score[name] = " ".join(score[name])
     line = {name: record[name] for name in ("task", "contestant", "seed", "limit")} | score
-    line["error"] = record["error"]
     last = record["history"][-1] if record["history"] else {}
     for what in ("start", "drawn_mean", "drawn_std"):
         line |= _by_parameter(record, what, record[what])

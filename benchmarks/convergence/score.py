@@ -52,6 +52,8 @@ class Score:
         Sentences about what of the targets the renders do not match.
     accuracy
         Of a classifier that tells its renders from fresh targets, at the end; None if not tested.
+    error
+        Why the run broke off; None if it did not.
     seconds
         Time of the estimator over the first 300 renders, or over all if they were fewer.
     """
@@ -71,6 +73,7 @@ class Score:
     undetermined: tuple[str, ...]
     differences: tuple[str, ...]
     accuracy: float | None
+    error: str | None
     seconds: float
 
 
@@ -104,6 +107,7 @@ def judge(record: dict[str, Any], within: int | None = None) -> Score:
         undetermined=tuple(uncertainty.get("undetermined", ())),
         differences=tuple(record["differences"]),
         accuracy=record["checks"][-1]["accuracy"] if record["checks"] else None,
+        error=record["error"],
         seconds=_seconds(record),
     )
 

@@ -122,6 +122,16 @@ def told(scores: Scores) -> str:
     return "\n".join(lines) + "\n" if lines else ""
 
 
+def broken(scores: Scores) -> str:
+    """Say which runs broke off, which are failures too."""
+    lines = []
+    for (task, name), found in scores.items():
+        errors = [score.error for score in found if score.error]
+        if errors:
+            lines.append(f"- `{task}`, {name}: {len(errors)} seeds broke off, one by: {errors[0]}")
+    return "\n".join(lines) + "\n" if lines else ""
+
+
 def _counted(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}` {count}" for name, count in Counter(names).most_common())
 

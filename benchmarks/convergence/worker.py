@@ -24,8 +24,12 @@ _LOOK_S = 0.5
 
 
 def work(jobs: Sequence[Job], store: Store) -> None:
-    """Do what is not done and what no other process is at. A job that breaks is left out."""
+    """Do what is not done and what no other process is at. A job that breaks is left out.
+
+    An estimator that breaks is no broken job: that is recorded.
+    """
     torch.set_num_threads(1)
+    sources = fingerprint()  # Now, as later the files may have changed.
     scene = None
     for job in jobs:
         if store.has(job):
@@ -35,7 +39,7 @@ def work(jobs: Sequence[Job], store: Store) -> None:
                 continue
             scene = scene or Scene()
             try:
-                store.write(job, run(job, scene) | {"sources": fingerprint()})
+                store.write(job, run(job, scene) | {"sources": sources})
             except Exception:
                 print(f"{job} broke:", file=sys.stderr)
                 traceback.print_exc()
