@@ -55,7 +55,8 @@ class Contestant:
         if not self.needs or importlib.util.find_spec(self.needs):
             return ""
         return (
-            f"{self.name} is skipped: it needs the package {self.needs}; pip install {self.needs}."
+            f"{self.name} is skipped: it needs the package {self.needs}; "
+            f"pip install -e '.[bench]' -c constraints.txt brings it."
         )
 
 
