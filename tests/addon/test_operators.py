@@ -7,12 +7,12 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from gdr.gdr_addon import ids, run_timer, text, trainer_check
+from gdr.gdr_addon import ids, run_state, run_timer, text, trainer_check
 from gdr.gdr_addon.run_view import RunView
 from gdr.gdr_addon.settings_from_scene import to_settings
 from gdr.gdr_core import superformula
 from gdr.gdr_core.families import Distribution
-from gdr.gdr_core.messages import Finished, Progress, RunStatus
+from gdr.gdr_core.messages import Conclusion, Finished, Indistinguishability, Progress, RunStatus
 
 
 def test_a_run_under_background_waits_for_its_end(scene):
@@ -26,6 +26,7 @@ def test_a_run_under_background_waits_for_its_end(scene):
     assert run.parameters["m1"].truth_known
     folder = Path(run.folder)
     assert (folder / "result.json").is_file()
+    assert run.comparison.startswith("A classifier tells renders from targets")
     assert bpy.ops.gdr.apply_mean() == {"FINISHED"}
     shape = bpy.context.active_object
     values = shape[ids.SUPERSHAPE_TAG]
@@ -167,6 +168,48 @@ def test_a_view_takes_in_what_happens(scene):
     assert view.parameters[0].truth == Distribution(mean=2.25, std=0.1)
     assert view.parameters[1].truth is None
     assert view.folder == "/y"
+
+
+def test_a_view_takes_in_what_the_result_is_worth(scene):
+    view = RunView.starting(to_settings(scene), "/x")
+    found = Indistinguishability(
+        accuracy=0.52, low=0.43, high=0.61, p_value=0.4, count=64, renders=64
+    )
+    view.apply(
+        Conclusion(
+            indistinguishability=found,
+            differences=("One.", "Two."),
+            mean_error={"m1": 0.012},
+            std_error={"m1": 0.009},
+            undetermined=("m2",),
+        )
+    )
+    run = bpy.context.window_manager.gdr_run
+    run_state.write(run, view)
+    assert run.comparison == (
+        "A classifier tells renders from targets 52 % of the time (43 to 61 %; 50 % is perfect)."
+    )
+    assert (run.alike, run.differences) == (True, "One.\nTwo.")
+    m1, m2 = run.parameters
+    assert (m1.mean_error, m1.std_error, m1.undetermined) == pytest.approx((0.012, 0.009, False))
+    assert (m2.mean_error, m2.std_error, m2.undetermined) == (-1.0, -1.0, True)
+    worse = Indistinguishability(
+        accuracy=0.9, low=0.8, high=0.95, p_value=0.001, count=64, renders=64
+    )
+    view.apply(Conclusion(indistinguishability=worse))
+    run_state.write(run, view)
+    assert (run.alike, run.differences, run.parameters["m2"].undetermined) == (False, "", False)
+    view.apply(Conclusion(not_compared="The run was stopped."))
+    run_state.write(run, view)
+    assert (run.alike, run.comparison) == (False, "The run was stopped.")
+    # The next run knows nothing of this one.
+    run_state.write(run, RunView.starting(to_settings(scene), "/y"))
+    assert (run.comparison, run.parameters["m1"].mean_error) == ("", -1.0)
+
+
+def test_errors_are_written_in_internal_units():
+    words = text.with_errors("n2_1", Distribution(mean=-1.25, std=0.1), 0.0123, 0.009)
+    assert words == "n2_1 -1.250±0.012, spread 0.100±0.009"
 
 
 def test_a_run_knows_its_scene_by_another_name(scene):

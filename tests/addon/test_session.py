@@ -14,7 +14,15 @@ import pytest
 from gdr.gdr_addon import trainer_process
 from gdr.gdr_addon.session import Deadlines, Launch, Session
 from gdr.gdr_core.families import Distribution
-from gdr.gdr_core.messages import Finished, Progress, RunStatus, Samples, Status, Targets
+from gdr.gdr_core.messages import (
+    Conclusion,
+    Finished,
+    Progress,
+    RunStatus,
+    Samples,
+    Status,
+    Targets,
+)
 from gdr.gdr_core.settings import RunSettings, TargetSettings
 
 SCRIPT = Path(__file__).with_name("scripted_trainer.py")
@@ -83,6 +91,8 @@ def test_a_run_from_start_to_end(start, tmp_path):
     assert [e.step for e in events if isinstance(e, Progress)] == list(range(6))
     assert sum(isinstance(e, Samples) for e in events) == 6
     assert next(e for e in events if isinstance(e, Targets)).count == 64
+    assert isinstance(events[-2], Conclusion)
+    assert events[-2].differences == ("The targets are noisier.",)
     # DONE means that the process is gone.
     assert session.process.poll() == 0
     assert session.poll() == []

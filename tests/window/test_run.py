@@ -72,6 +72,9 @@ def test_the_run_folder_says_the_same_as_the_panel(done):
         assert result["parameters"][name]["std"] == pytest.approx(std, abs=1e-4)
     with (folder / "history.csv").open() as file:
         assert len(list(csv.DictReader(file))) == STEPS + 1
+    found = result["indistinguishability"]
+    assert f"renders from targets {100 * found['accuracy']:.0f} % of" in report["comparison"]
+    assert result["differences"] == report["differences"]
 
 
 def test_the_mean_is_applied_to_a_shape(done):

@@ -57,6 +57,8 @@ def steps():
         "seen": seen,
         "targets": state.target_count,
         "folder": state.folder,
+        "comparison": state.comparison,
+        "differences": state.differences.splitlines(),
         "parameters": {item.name: [item.mean, item.std] for item in state.parameters},
         "shapes": [len(first), len(last)],
         "moved": float(abs(last - first).mean()) if len(first) == len(last) else None,
