@@ -77,6 +77,9 @@ class Estimator(ABC):
 
     model: ProbabilityModel
 
+    varies_light: bool = False
+    """Whether the next proposals are to be rendered each in another, random light."""
+
     @abstractmethod
     def propose(self) -> torch.Tensor:
         """Return the parameters to render next, ``z`` of shape ``(n, K)``, on the CPU."""
