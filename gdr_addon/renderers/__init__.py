@@ -27,7 +27,9 @@ from ...gdr_core.settings import RENDERERS
 class Renderer(Protocol):
     """What turns parameters into images."""
 
-    def render(self, parameters: np.ndarray, size: int) -> np.ndarray:
+    def render(
+        self, parameters: np.ndarray, size: int, lights: np.ndarray | None = None
+    ) -> np.ndarray:
         """Return the images of a batch.
 
         Parameters
@@ -37,6 +39,10 @@ class Renderer(Protocol):
             :data:`gdr_core.parameters.NAMES`.
         size
             Width and height in pixels.
+        lights
+            ``(N,)`` uint32, the light of each: 0 for the scene's own, any other number for a
+            random one that depends on that number alone (:mod:`.random_light`). None or empty
+            for the scene's own throughout.
 
         Returns
         -------

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The fast renderer: one instanced draw for a whole batch.
+"""The fast renderer: one instanced draw for a whole batch in one light.
 
 The spherical product makes a supershape from two profile curves, so a texture with a row a shape
 and ``(r1 cos u, r1 sin u, r2 cos v, r2 sin v)`` in it is all that the vertex shader needs; no mesh
@@ -10,6 +10,7 @@ is ever built or uploaded. Each instance is drawn into its tile of an atlas, and
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import gpu
 import numpy as np
@@ -17,7 +18,8 @@ import numpy as np
 from ...gdr_core.camera import Camera
 from ..supershape_mesh import faces
 from . import fast_shader, look
-from .points import check_batch, drawable_profiles
+from .points import check_batch, check_lights, drawable_profiles
+from .random_light import SCENE_LIGHT, studio_of
 
 _MAX_ATLAS = 2048
 """Pixels along a side of the atlas, at most: 32 MB of colour and depth."""
@@ -40,22 +42,23 @@ class FastRenderer:
         self._grid = grid
         self._shader = fast_shader.compile_shader()
         self._batch = _grid_batch(grid)
-        view, projection = camera.arrays()
-        self._clearance = _clearance(view, projection)
-        uniforms = look.uniforms(view, projection)
-        self._uniforms = gpu.types.GPUUniformBuf(
-            gpu.types.Buffer("FLOAT", uniforms.size, uniforms.reshape(-1))
-        )
+        self._view, self._projection = camera.arrays()
+        self._clearance = _clearance(self._view, self._projection)
+        self._studio = look.studio()
+        self._uniforms = self._uniforms_of(SCENE_LIGHT)
         self._atlas: _Atlas | None = None
 
-    def render(self, parameters: np.ndarray, size: int) -> np.ndarray:
+    def render(
+        self, parameters: np.ndarray, size: int, lights: np.ndarray | None = None
+    ) -> np.ndarray:
         """Return ``(N, size, size, 3)`` uint8 images, first row on top."""
         parameters = check_batch(parameters, size)
+        lights = check_lights(lights, len(parameters))
         images = np.empty((len(parameters), size, size, 3), dtype=np.uint8)
         chunk = self._chunk(size)
         for start in range(0, len(parameters), chunk):
             part = slice(start, start + chunk)
-            self._render_chunk(parameters[part], size, images[part])
+            self._render_chunk(parameters[part], size, lights[part], images[part])
         return images
 
     def free(self) -> None:
@@ -69,7 +72,25 @@ class FastRenderer:
         columns = _power_of_two(max(1, side // size))
         return max(1, min(columns * columns, _MAX_VERTICES // math.prod(self._grid)))
 
-    def _render_chunk(self, parameters: np.ndarray, size: int, images: np.ndarray) -> None:
+    def _uniforms_of(self, seed: int) -> gpu.types.GPUUniformBuf:
+        """Return what the shader must know to draw in the light of that seed."""
+        block = look.uniforms(self._view, self._projection, studio_of(seed, self._studio))
+        return gpu.types.GPUUniformBuf(gpu.types.Buffer("FLOAT", block.size, block.reshape(-1)))
+
+    def _draw(self, lights: np.ndarray) -> None:
+        """Draw the shapes, those in a row that share a light in one go."""
+        starts = np.flatnonzero(np.diff(lights, prepend=lights[0]) != 0)
+        bounds = [0, *starts.tolist(), len(lights)]
+        for first, end in pairwise(bounds):
+            seed = int(lights[first])
+            uniforms = self._uniforms if seed == SCENE_LIGHT else self._uniforms_of(seed)
+            self._shader.uniform_block("look", uniforms)
+            self._shader.uniform_int("first", first)
+            self._batch.draw_instanced(self._shader, instance_count=end - first)
+
+    def _render_chunk(
+        self, parameters: np.ndarray, size: int, lights: np.ndarray, images: np.ndarray
+    ) -> None:
         count = len(parameters)
         columns = 1
         while columns * columns < count:
@@ -96,10 +117,9 @@ class FastRenderer:
             framebuffer.clear(color=(*look.BACKGROUND, 1.0), depth=1.0)
             shader = self._shader
             shader.bind()
-            shader.uniform_block("look", self._uniforms)
             shader.uniform_sampler("profile", texture)
             shader.uniform_int("grid", (*self._grid, columns, size))
-            self._batch.draw_instanced(shader, instance_count=count)
+            self._draw(lights)
             framebuffer.read_color(
                 0, 0, atlas.side, rows * size, 4, 0, "UBYTE", data=atlas.readback(rows)
             )

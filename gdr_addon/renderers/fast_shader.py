@@ -30,8 +30,8 @@ struct Look {
 """
 
 _VERTEX = """
-vec2 longitude(int u) { return texelFetch(profile, ivec2(u, gl_InstanceID), 0).xy; }
-vec2 latitude(int v) { return texelFetch(profile, ivec2(v, gl_InstanceID), 0).zw; }
+vec2 longitude(int u) { return texelFetch(profile, ivec2(u, first + gl_InstanceID), 0).xy; }
+vec2 latitude(int v) { return texelFetch(profile, ivec2(v, first + gl_InstanceID), 0).zw; }
 vec3 product(vec2 a, vec2 c) { return vec3(a * c.x, c.y); }
 
 vec3 unit_or_zero(vec3 vector)
@@ -103,7 +103,8 @@ void main()
   position = seen.xyz;
 
   int columns = grid.z;
-  ivec2 place = ivec2(gl_InstanceID % columns, gl_InstanceID / columns);
+  int shape = first + gl_InstanceID;
+  ivec2 place = ivec2(shape % columns, shape / columns);
   tile = vec2(place * grid.w);
   /* Moving the tile before the division by w is exact for every projection. */
   vec4 clip = look.projection * seen;
@@ -172,7 +173,8 @@ def compile_shader() -> gpu.types.GPUShader:
     """Return the compiled shader.
 
     Its inputs: attribute ``cell`` (column, row), texture ``profile``, uniform block ``look``,
-    ``grid`` (columns, rows of the surface; columns of the atlas; pixels along a tile).
+    ``grid`` (columns, rows of the surface; columns of the atlas; pixels along a tile), ``first``
+    (the row of ``profile``, and the tile, of the draw's first instance).
     """
     stages = gpu.types.GPUStageInterfaceInfo("gdr_supershape")
     stages.smooth("VEC3", "normal")
@@ -187,6 +189,7 @@ def compile_shader() -> gpu.types.GPUShader:
     info.sampler(0, "FLOAT_2D", "profile")
     info.uniform_buf(0, "Look", "look")
     info.push_constant("IVEC4", "grid")
+    info.push_constant("INT", "first")
     info.vertex_source(_VERTEX)
     info.fragment_source(_FRAGMENT)
     return gpu.shader.create_from_info(info)

@@ -46,6 +46,22 @@ class Light:
     specular: tuple[float, float, float]
 
 
+@dataclass(frozen=True)
+class Studio:
+    """What lights a shape.
+
+    Attributes
+    ----------
+    lights
+        Four of them; more are not shown.
+    ambient
+        The light from everywhere, scene linear.
+    """
+
+    lights: tuple[Light, ...]
+    ambient: tuple[float, float, float]
+
+
 DEFAULT_LIGHTS = (
     Light(
         (-0.352546, 0.170931, -0.920051),
@@ -75,13 +91,13 @@ DEFAULT_LIGHTS = (
 """The lights of Blender 5's studio light ``Default``, for a Blender that has none by that name."""
 
 
-def studio() -> tuple[tuple[Light, ...], tuple[float, float, float]]:
-    """Return this Blender's default studio: four lights, and its ambient colour."""
+def studio() -> Studio:
+    """Return this Blender's default studio."""
     for studio_light in bpy.context.preferences.studio_lights:
         if studio_light.type == "STUDIO" and studio_light.name == STUDIO_LIGHT:
             lights = tuple(_light(light) for light in studio_light.solid_lights)
-            return lights, tuple(studio_light.light_ambient)
-    return DEFAULT_LIGHTS, (0.0, 0.0, 0.0)
+            return Studio(lights, tuple(studio_light.light_ambient))
+    return Studio(DEFAULT_LIGHTS, (0.0, 0.0, 0.0))
 
 
 def background_setting() -> tuple[float, float, float]:
@@ -93,7 +109,7 @@ def background_setting() -> tuple[float, float, float]:
     return tuple((value - 0.25 / 255) ** 2.2 for value in BACKGROUND)
 
 
-def uniforms(view: np.ndarray, projection: np.ndarray) -> np.ndarray:
+def uniforms(view: np.ndarray, projection: np.ndarray, studio: Studio) -> np.ndarray:
     """Return the content of the shader's uniform buffer, ``(26, 4)`` float32.
 
     Two matrices by columns, then four light directions with their wrap in ``w``, four diffuse and
@@ -101,18 +117,17 @@ def uniforms(view: np.ndarray, projection: np.ndarray) -> np.ndarray:
     shininess, its normalisation, wrap and share of the wide highlight; ambient; the material's
     colour with its roughness in ``w``.
     """
-    lights, ambient = studio()
     block = np.zeros((26, 4), dtype=np.float32)
     block[0:4] = view.T
     block[4:8] = projection.T
-    for index, light in enumerate(lights[:4]):
+    for index, light in enumerate(studio.lights[:4]):
         around = light.smooth + (1.0 - light.smooth) * ROUGHNESS
         block[8 + index] = (*light.direction, light.smooth)
         block[12 + index] = (*light.diffuse, _rough_reciprocal((1.0 + light.smooth) ** 2))
         block[16 + index] = (*light.specular, _rough_reciprocal((1.0 + around) ** 2))
         shininess = 2.0 ** (10.0 * (1.0 - ROUGHNESS) * (1.0 - light.smooth) + 1.0)
         block[20 + index] = (shininess, shininess / 8.0 + 1.0, around, light.smooth**2)
-    block[24, :3] = ambient
+    block[24, :3] = studio.ambient
     block[25] = (*COLOR, ROUGHNESS)
     return block
 

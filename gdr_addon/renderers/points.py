@@ -33,6 +33,25 @@ def check_batch(parameters: np.ndarray, size: int) -> np.ndarray:
     return parameters.astype(np.float32, copy=False)
 
 
+def check_lights(lights: np.ndarray | None, count: int) -> np.ndarray:
+    """Return ``lights`` as ``(count,)`` uint32, zeros where they are None or empty.
+
+    Raises
+    ------
+    BadSettings
+        Another type, or another number of them.
+    """
+    if lights is None:
+        return np.zeros(count, dtype=np.uint32)
+    lights = np.asarray(lights)
+    if lights.dtype != np.uint32 or lights.shape not in ((0,), (count,)):
+        raise BadSettings(
+            f"The lights of {count} shapes are an array of uint32 of shape ({count},), or an "
+            f"empty one, not {lights.dtype} {lights.shape}."
+        )
+    return lights if len(lights) else np.zeros(count, dtype=np.uint32)
+
+
 def drawable_profiles(
     parameters: np.ndarray, shape: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -13,7 +13,9 @@ import numpy as np
 
 from ...gdr_core.camera import Camera
 from .. import supershape_mesh
-from .points import check_batch, drawable_surface
+from . import look
+from .points import check_batch, check_lights, drawable_surface
+from .random_light import SCENE_LIGHT, studio_of
 from .viewport import Viewport, check_samples
 
 _NAME = "GDR Solid"
@@ -37,25 +39,29 @@ class SolidRenderer:
     def __init__(self, camera: Camera, grid: tuple[int, int], samples: int = 1) -> None:
         check_samples(samples)  # Before anything is added to the file.
         self._grid = grid
+        self._studio = look.studio()
         self._scene = bpy.data.scenes.new(_NAME)
         self._mesh = supershape_mesh.new_mesh(_NAME, grid)
         self._object = bpy.data.objects.new(_NAME, self._mesh)
         self._scene.collection.objects.link(self._object)
         self._viewport = Viewport(self._scene, camera, samples)
 
-    def render(self, parameters: np.ndarray, size: int) -> np.ndarray:
+    def render(
+        self, parameters: np.ndarray, size: int, lights: np.ndarray | None = None
+    ) -> np.ndarray:
         """Return ``(N, size, size, 3)`` uint8 images, first row on top."""
         parameters = check_batch(parameters, size)
+        lights = check_lights(lights, len(parameters)).tolist()
         images = np.empty((len(parameters), size, size, 3), dtype=np.uint8)
         if not len(parameters):
             return images
         points, drawable = drawable_surface(parameters, self._grid)
         with self._viewport.open(size) as draw:
-            for image, shape, visible in zip(images, points, drawable, strict=True):
+            for image, shape, visible, seed in zip(images, points, drawable, lights, strict=True):
                 supershape_mesh.set_points(self._mesh, shape)
                 if self._object.hide_viewport == bool(visible):
                     self._object.hide_viewport = not visible
-                draw(image)
+                draw(image, None if seed == SCENE_LIGHT else studio_of(seed, self._studio))
         return images
 
     def free(self) -> None:

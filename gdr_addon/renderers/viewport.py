@@ -15,6 +15,7 @@ from ...gdr_core.camera import Camera
 from ...gdr_core.errors import BadSettings, GdrError
 from . import look
 from .context import release_meshes
+from .studio_lights import editable_studio
 
 SAMPLES = {1: "OFF", 5: "5", 8: "8", 11: "11", 16: "16", 32: "32"}
 """``preferences.system.viewport_aa`` by number of samples."""
@@ -26,8 +27,8 @@ _RELEASE_AFTER = 128
 class Viewport:
     """Draws ``scene`` as the Solid viewport shows it.
 
-    While it draws it changes settings of a 3D view and the anti-aliasing in the preferences, and
-    puts them back.
+    While it draws it changes settings of a 3D view, and the anti-aliasing and the studio lights in
+    the preferences, and puts them back.
 
     Parameters
     ----------
@@ -55,8 +56,11 @@ class Viewport:
         scene.view_settings.view_transform = "Standard"
 
     @contextmanager
-    def open(self, size: int) -> Iterator[Callable[[np.ndarray], None]]:
-        """Lend a function that draws the scene as it is into a ``(size, size, 3)`` uint8 array."""
+    def open(self, size: int) -> Iterator[Callable[[np.ndarray, look.Studio | None], None]]:
+        """Lend a function that draws the scene as it is into a ``(size, size, 3)`` uint8 array.
+
+        Its second argument is the studio that lights it, None for Blender's default one.
+        """
         if self._offscreen is None or self._offscreen.width != size:
             self.free()
             self._offscreen = gpu.types.GPUOffScreen(size, size, format="RGBA8")
@@ -65,9 +69,10 @@ class Viewport:
             self._drawn = 0
         pixels = np.empty((size, size, 4), dtype=np.uint8)
         buffer = gpu.types.Buffer("UBYTE", pixels.shape, pixels)
-        with _solid_view(self._samples) as (space, region):
+        with _solid_view(self._samples) as (space, region), editable_studio() as light:
 
-            def draw(image: np.ndarray) -> None:
+            def draw(image: np.ndarray, studio: look.Studio | None) -> None:
+                light(studio)
                 self._draw(space, region, buffer)
                 image[:] = pixels[::-1, :, :3]
 
