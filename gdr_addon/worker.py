@@ -70,7 +70,7 @@ class RenderService:
             renderer = self._renderer(
                 request.renderer, tuple(request.grid), request.samples, request.camera
             )
-            images = renderer.render(request.parameters, request.size)
+            images = renderer.render(request.parameters, request.size, request.lights)
         except GdrError as error:
             return RenderFailure(id=request.id, text=str(error))
         except Exception as error:

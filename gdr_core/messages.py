@@ -218,6 +218,9 @@ class RenderRequest(_Message, tag="render"):
         Anti-aliasing samples of the ``solid`` renderer.
     camera
         None for the reference camera.
+    lights
+        ``(N,)`` uint32, the light of each image: 0 for the scene's own, any other number for a
+        random one that depends on that number alone. Empty for the scene's own throughout.
     """
 
     id: int
@@ -227,6 +230,7 @@ class RenderRequest(_Message, tag="render"):
     grid: tuple[int, int]
     samples: int = 1
     camera: Camera | None = None
+    lights: np.ndarray = msgspec.field(default_factory=lambda: np.empty(0, np.uint32))
 
 
 class RenderReply(_Message, tag="rendered"):

@@ -60,8 +60,16 @@ IDLE_WAIT_MS = 5
 class RenderPool(Protocol):
     """Where renders come from."""
 
-    def render(self, parameters: np.ndarray) -> np.ndarray:
+    def render(self, parameters: np.ndarray, lights: np.ndarray | None = None) -> np.ndarray:
         """Return the images ``(N, S, S, 3)`` uint8 of the parameters ``(N, 12)``.
+
+        Parameters
+        ----------
+        parameters
+            In the order of :data:`gdr_core.parameters.NAMES`.
+        lights
+            ``(N,)`` uint32, as in :class:`gdr_core.messages.RenderRequest`; None for the scene's
+            own light.
 
         Raises
         ------
@@ -101,10 +109,11 @@ def default_workers() -> int:
 
 @dataclass
 class _Job:
-    """A part of a batch, rows ``first`` to ``first + len(parameters)``."""
+    """A part of a batch, rows ``first`` to ``first + len(parameters)``, and their lights."""
 
     first: int
     parameters: np.ndarray
+    lights: np.ndarray
     attempts: int = 0
 
 
@@ -224,12 +233,13 @@ class LocalPool:
         for worker in self._workers:
             worker.close()
 
-    def render(self, parameters: np.ndarray) -> np.ndarray:
+    def render(self, parameters: np.ndarray, lights: np.ndarray | None = None) -> np.ndarray:
         """See :class:`RenderPool`."""
         parameters = np.ascontiguousarray(parameters, dtype=np.float32)
+        lights = _checked(lights, len(parameters))
         images = np.empty((len(parameters), self._size, self._size, 3), dtype=np.uint8)
         waiting = deque(
-            _Job(first, parameters[first : first + CHUNK])
+            _Job(first, parameters[first : first + CHUNK], lights[first : first + CHUNK])
             for first in range(0, len(parameters), CHUNK)
         )
         missing = len(waiting)
@@ -287,6 +297,7 @@ class LocalPool:
                 grid=self._rendering.grid,
                 samples=self._rendering.samples,
                 camera=self._rendering.camera,
+                lights=job.lights,
             )
         )
 
@@ -335,6 +346,15 @@ class LocalPool:
                 f"rendering.blender) to the executable of Blender 4.3 or newer."
             ) from error
         return _Worker(launcher)
+
+
+def _checked(lights: np.ndarray | None, count: int) -> np.ndarray:
+    """Return the lights of ``count`` shapes, or none of them for the scene's own."""
+    if lights is None:
+        return np.empty(0, dtype=np.uint32)
+    if lights.shape != (count,):  # In chunks too many or too few would not be seen.
+        raise GdrError(f"{count} shapes cannot be rendered in lights of shape {lights.shape}.")
+    return lights
 
 
 class _Overdue(Exception):

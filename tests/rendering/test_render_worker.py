@@ -179,7 +179,7 @@ def test_unexpected_errors_become_failures(monkeypatch):
     from gdr.gdr_addon import worker
 
     class Broken:
-        def render(self, parameters, size):
+        def render(self, parameters, size, lights):
             raise RuntimeError("out of luck")
 
         def free(self):
