@@ -36,6 +36,7 @@ from . import checkpoint, conclusion, device, estimators, images, targets
 from .controls import Controls, Stopped
 from .estimators import Estimator, StepReport
 from .history import History, Row
+from .light_seeds import light_seeds
 from .probability_model import ProbabilityModel
 from .render_pool import RenderPool, open_pool
 from .run_folder import SHEET_EVERY, RunFolder
@@ -282,7 +283,8 @@ class Run:
                 "The distribution reached numbers that are too large to render; start nearer to "
                 "the targets, with a smaller spread, or bound the parameters."
             )
-        renders = pool.render(parameters)
+        lights = light_seeds(self._estimator, self._totals.renders, len(z))
+        renders = pool.render(parameters, lights)
         rendered = time.perf_counter()
         step = self._totals.step + 1
         if step == 1:

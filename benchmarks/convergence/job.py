@@ -21,6 +21,7 @@ from gdr_core import parameters
 from gdr_core.errors import GdrError
 from gdr_core.families import Distribution
 from trainer.estimators import Estimator
+from trainer.light_seeds import light_seeds
 from trainer.probability_model import ProbabilityModel
 
 from . import nuisances, pictures
@@ -94,7 +95,8 @@ def _optimise(
         try:
             with clock:
                 z = estimator.propose()
-            images = scene.render_parameters(model.to_parameters(z))
+            lights = light_seeds(estimator, renders, len(z))
+            images = scene.render_parameters(model.to_parameters(z), lights=lights)
             with clock:
                 report = estimator.update(z, images)
         except Exception as failure:  # It is a failure of the estimator, whatever it is.

@@ -59,15 +59,19 @@ class Scene:
         batch: np.ndarray,
         light: str | None = None,
         background: tuple[int, int, int] | None = None,
+        lights: np.ndarray | None = None,
     ) -> np.ndarray:
-        """As :meth:`render`, for all twelve parameters of each shape, ``(N, 12)``."""
+        """As :meth:`render`, for all twelve parameters of each shape, ``(N, 12)``.
+
+        ``lights`` ``(N,)`` uint32 are seeds of random changes to the light; None for no change.
+        """
         colour = None if background is None else tuple(level / 255 for level in background)
         with _changed(self._look, STUDIO_LIGHT=light, BACKGROUND=colour):
             renderer = self._renderers.get(light or "")
             if renderer is None:  # It takes its lights when it is made.
                 self._check_light(light)
                 renderer = self._renderers[light or ""] = self._make("fast")
-            return renderer.render(batch.astype(np.float32), SIZE)
+            return renderer.render(batch.astype(np.float32), SIZE, lights)
 
     @property
     def background(self) -> tuple[int, int, int]:

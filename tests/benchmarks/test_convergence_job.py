@@ -36,7 +36,7 @@ class Discs:
         batch[:, [0, 6]] = np.exp(x[:, :2])
         return self.render_parameters(batch)
 
-    def render_parameters(self, batch, light=None, background=None):
+    def render_parameters(self, batch, light=None, background=None, lights=None):
         row, column = np.mgrid[:64, :64] - 31.5
         inside = np.hypot(row, column)[None] < np.clip(2 * batch[:, 0], 1, 30)[:, None, None]
         level = np.clip(70 + 4 * batch[:, 6], 70, 255)[:, None, None]
