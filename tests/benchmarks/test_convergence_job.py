@@ -68,6 +68,27 @@ def test_a_run_repeats_itself():
         assert one["mean"] == other["mean"]
 
 
+def test_an_estimator_that_varies_the_light_gets_each_render_in_another_one(monkeypatch):
+    class Lit(Discs):
+        lights: list = []
+
+        def render_parameters(self, batch, light=None, background=None, lights=None):
+            self.lights.append(lights)
+            return super().render_parameters(batch)
+
+    def make(model, targets, generator):
+        estimator = CONTESTANTS["mmd"].make(model, targets, generator)
+        estimator.varies_light = True
+        return estimator
+
+    monkeypatch.setitem(CONTESTANTS, "lit", Contestant("lit", make))
+    renders = run(Job("reference", "lit", 0, limit=60), Lit())["renders"]
+    given = [lights for lights in Lit.lights if lights is not None]
+    assert all(lights.dtype == np.uint32 for lights in given)
+    assert np.concatenate(given).tolist() == list(range(1, renders + 1))
+    assert len(given) < len(Lit.lights)  # The targets and the judge's pictures.
+
+
 def test_an_estimator_that_breaks_has_failed(monkeypatch):
     def make(model, targets, generator):
         estimator = CONTESTANTS["mmd"].make(model, targets, generator)

@@ -100,13 +100,18 @@ def test_another_light_and_background_reach_the_picture_and_are_put_back(tmp_pat
 import sys
 import numpy as np
 from benchmarks.convergence.scene import Scene
+from gdr_core import parameters
 scene = Scene()
 x = np.array([[2.25, 2.25]])
 usual = scene.render(x, ("m1", "m2"))
 light = scene.render(x, ("m1", "m2"), light="outdoor.sl")
 background = scene.render(x, ("m1", "m2"), background=(140, 120, 100))
+batch = parameters.defaults()[None]
+random = scene.render_parameters(batch, lights=np.array([1], np.uint32))
+own = scene.render_parameters(batch)
 again = scene.render(x, ("m1", "m2"))
-np.savez(sys.argv[1], usual=usual, light=light, background=background, again=again)
+np.savez(sys.argv[1], usual=usual, light=light, background=background, random=random, own=own,
+         again=again)
 """
     path = tmp_path / "seen.npz"
     subprocess.run([sys.executable, "-c", code, path], cwd=ROOT, check=True, capture_output=True)
@@ -114,6 +119,7 @@ np.savez(sys.argv[1], usual=usual, light=light, background=background, again=aga
     usual = seen["usual"].astype(int)
     behind = (usual == 61).all(-1)
     assert (seen["again"] == usual).all()
+    assert (seen["random"] != seen["own"]).any()
     assert (seen["light"][behind] == 61).all()
     assert np.abs(seen["light"] - usual)[~behind].mean() > 20
     assert (seen["background"][behind] == (140, 120, 100)).all()

@@ -98,19 +98,32 @@ def test_bad_files_get_a_sentence(tmp_path, text, sentence):
         settings.from_toml(tmp_path / "none.toml")
 
 
+REQUEST = messages.RenderRequest(
+    id=3,
+    parameters=np.arange(24, dtype=np.float32).reshape(2, 12),
+    size=64,
+    renderer="fast",
+    grid=(50, 50),
+    camera=Camera.reference(),
+)
+
+
 def test_messages_come_back_as_they_went():
-    request = messages.RenderRequest(
-        id=3,
-        parameters=np.arange(24, dtype=np.float32).reshape(2, 12),
-        size=64,
-        renderer="fast",
-        grid=(50, 50),
-        camera=Camera.reference(),
-    )
-    back = messages.unpack({"btid": 0, "btmid": 9, **messages.pack(request)})
+    back = messages.unpack({"btid": 0, "btmid": 9, **messages.pack(REQUEST)})
     assert type(back) is messages.RenderRequest
     assert (back.id, back.camera, back.grid) == (3, Camera.reference(), (50, 50))
-    np.testing.assert_array_equal(back.parameters, request.parameters)
+    np.testing.assert_array_equal(back.parameters, REQUEST.parameters)
+    assert (back.lights.dtype, back.lights.shape) == (np.uint32, (0,))
+    lit = msgspec.structs.replace(REQUEST, lights=np.array([0, 2**32 - 1], np.uint32))
+    back = messages.unpack(messages.pack(lit))
+    assert back.lights.dtype == np.uint32
+    assert back.lights.tolist() == [0, 2**32 - 1]
+
+
+def test_a_request_that_says_nothing_of_light_is_read():
+    data = {"kind": "render", "id": 1, "size": 64, "renderer": "fast", "grid": (50, 50)}
+    back = messages.unpack({**data, "parameters": np.zeros((2, 12), np.float32)})
+    assert back.lights.shape == (0,)
 
 
 @pytest.mark.parametrize(
@@ -121,6 +134,8 @@ def test_messages_come_back_as_they_went():
         {"kind": "samples", "step": 1, "parameters": [1, 2]},
         {"kind": "samples", "step": "one", "parameters": np.zeros(3)},
         {"kind": "status", "status": "ASLEEP", "text": ""},
+        {**messages.pack(REQUEST), "lights": [1]},
+        {**messages.pack(REQUEST), "lights": None},
     ],
 )
 def test_what_is_no_message_is_refused(data):

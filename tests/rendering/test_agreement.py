@@ -26,6 +26,17 @@ def test_silhouettes_and_shading(renderer, camera, shapes):
     assert distance.max() < 3.0
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("shapes", SHAPES)
+def test_random_light(renderer, shapes, seed):
+    batch, lights = SHAPES[shapes](24, seed=seed), np.full(24, seed, np.uint32)
+    fast = renderer("fast").render(batch, SIZE, lights)
+    solid = renderer("solid").render(batch, SIZE, lights)
+    distance = np.abs(fast.astype(int) - solid).mean(axis=(1, 2, 3))
+    assert distance.mean() < 1.0
+    assert distance.max() < 3.0
+
+
 @pytest.mark.parametrize("grid", [(8, 8), (9, 33), (120, 20)])
 @pytest.mark.parametrize("size", [32, 96])
 def test_other_grids_and_sizes(renderer, grid, size):
@@ -77,6 +88,32 @@ def test_solid_leaves_the_persons_settings(renderer):
     finally:
         space.shading.type = "SOLID"
         space.overlay.show_overlays = overlays
+
+
+def test_solid_leaves_the_persons_lights(renderer):
+    import bpy
+
+    def lights() -> list:
+        colors = [(*light.diffuse_color, *light.specular_color) for light in system.solid_lights]
+        shapes = [(light.use, light.smooth, *light.direction) for light in system.solid_lights]
+        return [system.use_studio_light_edit, *system.light_ambient, *colors, *shapes]
+
+    system = bpy.context.preferences.system
+    made, batch = renderer("solid"), simple_shapes(2)
+    usual = made.render(batch, SIZE)
+    first = system.solid_lights[0]
+    color, ambient = tuple(first.diffuse_color), tuple(system.light_ambient)
+    system.use_studio_light_edit = True
+    first.use, first.diffuse_color, system.light_ambient = False, (0.9, 0.1, 0.2), (0.3, 0.0, 0.1)
+    try:
+        before = lights()
+        images = made.render(batch, SIZE, np.array([0, 7], np.uint32))
+        np.testing.assert_array_equal(images[0], usual[0])
+        assert (images[1] != usual[1]).any()
+        assert lights() == before
+    finally:
+        first.use, first.diffuse_color, system.light_ambient = True, color, ambient
+        system.use_studio_light_edit = False
 
 
 def test_freed_renderers_leave_nothing_behind():

@@ -86,6 +86,13 @@ def test_images_are_those_of_the_renderer(worker, renderer, name):
     np.testing.assert_array_equal(reply.images, renderer(name).render(batch, SIZE))
 
 
+@pytest.mark.parametrize("name", ["fast", "solid"])
+def test_lights_reach_the_renderer(worker, renderer, name):
+    batch, lights = simple_shapes(4), np.array([0, 1, 1, 2**32 - 1], np.uint32)
+    reply = worker.ask(parameters=batch, renderer=name, lights=lights)
+    np.testing.assert_array_equal(reply.images, renderer(name).render(batch, SIZE, lights))
+
+
 def test_requests_in_a_row_are_answered_in_order(worker):
     numbers = [worker.send_request() for _ in range(8)]
     assert [worker.answer().id for _ in numbers] == numbers
@@ -109,6 +116,11 @@ def test_no_shapes(worker):
         ({"grid": (2, 2)}, "grid"),
         ({"grid": (10**6, 10**6)}, "grid"),
         ({"renderer": "solid", "samples": 3}, "samples"),
+        ({"lights": np.zeros(3, np.uint32)}, "lights of 4 shapes"),
+        ({"lights": np.zeros((), np.uint32)}, "lights of 4 shapes"),
+        ({"lights": np.zeros((4, 1), np.uint32)}, "lights of 4 shapes"),
+        ({"lights": np.zeros(4, np.int64)}, "not int64 (4,)"),
+        ({"lights": np.zeros(4, np.float32)}, "not float32 (4,)"),
     ],
 )
 def test_bad_requests_get_a_sentence_and_the_worker_lives(worker, changes, says):

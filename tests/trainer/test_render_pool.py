@@ -143,6 +143,50 @@ def test_a_wrong_answer_loses_the_worker_but_not_its_shapes(monkeypatch):
         assert (pool.render(shapes(40)) == 9).all()
 
 
+def test_lights_are_cut_like_the_shapes(expected):
+    lights = np.arange(40, dtype=np.uint32) // 2
+    with open_pool(SETTINGS, lambda: None) as pool:
+        images = pool.render(shapes(40), lights)
+        np.testing.assert_array_equal(pool.render(shapes(40), lights), images)
+        np.testing.assert_array_equal(pool.render(shapes(40), 0 * lights), expected)
+        with pytest.raises(GdrError, match="40 shapes"):
+            pool.render(shapes(40), lights[:39])
+    np.testing.assert_array_equal(images[:2], expected[:2])
+    assert (np.abs(images.astype(int) - expected)[2:].mean(axis=(1, 2, 3)) > 0.5).all()
+
+
+def test_each_request_has_its_part_of_the_lights(monkeypatch):
+    class Worker:
+        ready, job, request_id, deadline = True, None, -1, float("inf")
+
+        def send(self, request):
+            self.request_id = request.id
+            asked.append((request.parameters[:, parameters.INDEX["m1"]], request.lights))
+
+        def receive(self, timeout_ms):
+            if self.job is None:
+                return None
+            images = np.zeros((len(self.job.parameters), 32, 32, 3), np.uint8)
+            return messages.RenderReply(id=self.request_id, images=images, seconds=0.0)
+
+        def close(self):
+            pass
+
+    asked = []
+    monkeypatch.setattr(LocalPool, "_start", lambda self: Worker())
+    batch, lights = shapes(40), np.arange(100, 140, dtype=np.uint32)
+    with open_pool(SETTINGS, lambda: None) as pool:
+        pool.render(batch, lights)
+        assert [len(part) for _, part in asked] == [16, 16, 8]
+        assert all(part.dtype == np.uint32 for _, part in asked)
+        assert np.concatenate([part for _, part in asked]).tolist() == lights.tolist()
+        m1 = np.concatenate([column for column, _ in asked])
+        np.testing.assert_array_equal(m1, batch[:, parameters.INDEX["m1"]].astype(np.float32))
+        asked.clear()
+        pool.render(batch)
+        assert [part.shape for _, part in asked] == [(0,)] * 3
+
+
 def test_a_batch_that_is_given_up_leaves_nothing_behind(expected):
     def check():
         if giving_up and any(worker.job for worker in pool._workers):
