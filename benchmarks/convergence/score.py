@@ -41,7 +41,7 @@ class Score:
     mean_error, std_error
         Largest of the final errors of means, and of spreads as a share of the drawn ones.
     covered, intervals
-        How many of the estimator's 95 % intervals hold the drawn mean or spread, of how many.
+        How many of the estimator's 95 % intervals hold the hidden mean or spread, of how many.
     off
         Parameters whose mean or spread ended outside the tolerance.
     correlation_error
@@ -144,14 +144,14 @@ def distance(record: dict[str, Any]) -> np.ndarray:
 
 
 def coverage(record: dict[str, Any]) -> tuple[int, int]:
-    """Return how many 95 % intervals hold the drawn value, and how many there are."""
+    """Return how many 95 % intervals hold the hidden value, and how many there are."""
     known = record["uncertainty"]
     if known is None or not record["history"]:
         return 0, 0
     held = []
     for what in ("mean", "std"):
-        rows = zip(record["history"][-1][what], record[f"drawn_{what}"], known[what], strict=True)
-        held += [abs(found - drawn) <= Z95 * error for found, drawn, error in rows if error]
+        rows = zip(record["history"][-1][what], record[f"truth_{what}"], known[what], strict=True)
+        held += [abs(found - true) <= Z95 * error for found, true, error in rows if error]
     return sum(held), len(held)
 
 

@@ -116,7 +116,15 @@ def _six(rng: np.random.Generator) -> Truth:
 
 def _nuisance(name: str, says: str, *names: str) -> Task:
     return Task(
-        name, says, _reference, seen_through=names, mean_within=0.1, std_within=None, needed=0.9
+        name,
+        says,
+        _reference,
+        seen_through=names,
+        mean_within=0.1,
+        std_within=None,
+        needed=0.9,
+        within=2000,
+        limit=2000,
     )
 
 

@@ -58,7 +58,7 @@ def test_it_finds_mean_and_spread_and_says_when(seed):
     mean, std = estimator.model.mean.detach(), estimator.model.std.detach()
     np.testing.assert_allclose(mean, x.mean(0), atol=0.02)
     np.testing.assert_allclose(std, x.std(0, unbiased=False), rtol=0.1)
-    np.testing.assert_allclose(estimator.predicted, x, atol=0.1)
+    np.testing.assert_allclose(estimator.prediction.mean, x, atol=0.1)
 
 
 def test_it_goes_on_from_a_checkpoint_as_if_it_had_not_stopped(tmp_path):

@@ -28,11 +28,14 @@ class StepReport:
         Mean output of the discriminator for targets and for renders; NaN without one.
     converged
         Whether the estimator sees no reason to go on; None for one that cannot tell.
+    note
+        A sentence for the person, where something happened that they should know of.
     """
 
     d_real: float = math.nan
     d_sim: float = math.nan
     converged: bool | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,8 @@ class Uncertainty:
     ----------
     mean, std
         Standard error of each mean and of each spread, in the order of the parameters: how far
-        they may be from those of the targets' own parameters.
+        they may be from those of the distribution that the targets were drawn from, which is no
+        less than that a few targets say little of it.
     undetermined
         Names of parameters that the pictures say (almost) nothing about.
     """

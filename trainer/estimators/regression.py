@@ -1,12 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Posterior regression: read the parameters of each target off its picture.
 
-Every render is a pair of parameters and picture. From all pairs so far a Gaussian process learns to
-predict parameters from pictures, near the targets; the predictions for the targets give the mean
-and spread of their distribution (empirical Bayes: Louppe et al., *Neural Empirical Bayes*, arXiv
-2011.05836, with a regression in place of a flow). The next renders are made where targets are
-believed to be, so that the regression is best where it is used; a share of them is made elsewhere,
-so that it cannot lock on to a wrong place.
+Every render is a pair of parameters and picture. A regression on all pairs so far predicts the
+parameters of the targets; their distribution follows by empirical Bayes
+(:mod:`trainer.regression.empirical_bayes`), and the next renders are made where targets are
+believed to be (:mod:`trainer.regression.proposals`), so that the regression is best where it is
+used. In the words of simulation-based inference this is sequential posterior estimation
+(Cranmer, Brehmer & Louppe, *The frontier of simulation-based inference*, 2020), amortised over the
+targets.
+
+There are two regressions. Gaussian processes on the levels of pixels need few renders, and are
+right where renders can be like the targets (:mod:`trainer.regression.pixel_regression`). Where
+they cannot, because the targets were taken in another light or with another camera, which shows
+after some rounds, a network learns to look past such differences from renders in random light,
+augmented (:mod:`trainer.regression.network`).
 
 Parameters are regressed in the internal units of their family (:mod:`gdr_core.families`).
 """
@@ -21,13 +28,25 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.nn import functional
 
-from ..gaussian_process import GaussianProcess
 from ..probability_model import ProbabilityModel
-from .base import Estimator, StepReport
+from ..regression import pixel_regression, proposals
+from ..regression.empirical_bayes import Population, population
+from ..regression.network import Network
+from ..regression.pictures import boxes, thumbnails
+from ..regression.renders import Prediction, Renders
+from .base import Estimator, StepReport, Uncertainty
 
 log = logging.getLogger(__name__)
+
+MISMATCH_AFTER = 80
+"""Renders before which targets may be far from all renders because none is near them yet."""
+UNTOLD = 0.15
+"""A parameter is undetermined where the pictures tell less than this share of its variance."""
+OTHER_LIGHT = (
+    "The targets differ from all renders in something that no parameter changes (light, exposure, "
+    "background or framing); learning to look past it, which takes some hundreds of renders"
+)
 
 
 @dataclass(frozen=True)
@@ -37,34 +56,42 @@ class RegressionOptions:
     Attributes
     ----------
     first
-        Renders from the widened start before the first regression.
-    widen
-        How much wider than the start these are drawn.
-    components
-        Principal components of the pictures that the regression sees.
-    keep
-        At most so many renders, those most like a target, enter a regression.
+        Renders a parameter that cover the box before the first regression, 40 at least in all.
+    half
+        From the start to a side of the box, in spreads of the start.
     jitter
         Spread of the renders around a target's predicted parameters, in spreads of the model.
-    share_uncertain
-        Share of a batch that is drawn from the predictive distributions, however wide.
+    width
+        How much wider than the targets' predictions the renders are weighted.
     share_alike
         Share of a batch that is drawn around the renders most like the targets.
     share_wide
-        Share of a batch that is drawn from the widened start, at least one.
+        Share of a batch that is drawn from the box, at least one.
     precision
         Converged when the error of the predictions is below so many spreads of the model.
+    mismatch
+        How much farther from renders than these from each other targets are that no render can
+        be like.
+    network_first, network_next
+        Renders in random light before the network's first training, and before each next one.
+    network_wide
+        Share of the latter that is drawn from the box.
+    network_precision
+        As ``precision``, for the network.
     """
 
-    first: int = 40
-    widen: float = 3.0
-    components: int = 24
-    keep: int = 128
-    jitter: float = 0.5
-    share_uncertain: float = 0.2
-    share_alike: float = 0.25
+    first: int = 20
+    half: float = 4.5
+    jitter: float = 1.0
+    width: float = 3.5
+    share_alike: float = 0.15
     share_wide: float = 0.05
     precision: float = 0.1
+    mismatch: float = 4.0
+    network_first: int = 300
+    network_next: int = 150
+    network_wide: float = 0.15
+    network_precision: float = 0.5
 
 
 class Regression(Estimator):
@@ -84,118 +111,159 @@ class Regression(Estimator):
         self.model = model
         self.options = options
         self.batch = batch
+        self.device = device
         self.generator = generator
-        self.start_mean = model.mean.detach().double()
-        self.start_std = model.std.detach().double()
-        self.targets = features(targets)
-        self.x = torch.empty(0, len(model.names), dtype=torch.float64)
-        self.features = torch.empty(0, self.targets.shape[1], dtype=torch.float64)
-        self.predicted = torch.empty(0, len(model.names), dtype=torch.float64)
-        self.variance = torch.empty_like(self.predicted)
+        self.targets = thumbnails(targets)
+        self.boxes = boxes(self.targets)
+        unit = model.std.detach().double()
+        self.box = proposals.Box(model.mean.detach().double(), unit, options.half)
+        self.renders = Renders(torch.empty(0, len(unit)).double(), self.targets[:0])
+        self.prediction: Prediction | None = None
+        self.population: Population | None = None
+        self.network: Network | None = None
         self.precise_rounds = 0
+        self.mismatched_rounds = 0
+        self.planned = self.box.cover(max(40, options.first * len(unit)), generator)
+
+    @property
+    def varies_light(self) -> bool:
+        """Whether the network is at work, which learns to look past the light."""
+        return self.network is not None
 
     def propose(self) -> torch.Tensor:
-        if not len(self.predicted):
-            return self.model.from_internal(self._wide(self.batch))
-        options = self.options
-        wide = max(1, round(options.share_wide * self.batch))
-        alike = round(options.share_alike * self.batch)
-        uncertain = round(options.share_uncertain * self.batch)
-        at_targets = max(0, self.batch - wide - alike - uncertain)
-        spread = (options.jitter * self.predicted.std(0, unbiased=False)).clamp(min=0.03)
-        parts = (
-            self._around(self.predicted, spread, at_targets),
-            self._around_uncertain(uncertain),
-            self._around_alike(alike),
-            self._wide(wide),
-        )
-        return self.model.from_internal(torch.cat(parts)[: self.batch])
+        return self.model.from_internal(self.planned[: self.batch])
 
     def update(self, z: torch.Tensor, images: np.ndarray) -> StepReport:
-        self.x = torch.cat((self.x, self.model.to_internal(z)))
-        self.features = torch.cat((self.features, features(images)))
-        if len(self.x) < self.options.first:
+        self.renders.add(self.model.to_internal(z), thumbnails(images))
+        self.planned = self.planned[len(z) :]
+        if len(self.planned):
             return StepReport(converged=False)
+        report = self._pixel_round() if self.network is None else self._network_round()
+        if not len(self.planned):
+            self.planned = self._plan()
+        return report
+
+    def _pixel_round(self) -> StepReport:
         with _one_thread():
-            errors = self._regress()
-        mean = self.predicted.mean(0)
-        std = self.predicted.std(0, unbiased=False).clamp(min=1e-4)
+            self._take(
+                pixel_regression.predict(
+                    self.renders, self.boxes, self.prediction, self.options.width
+                )
+            )
+            far = pixel_regression.mismatch(self.renders, self.boxes)
+        converged = self._precise(self.options.precision)
+        log.info("Targets are %.1f times as far from renders as these from each other", far)
+        strange = far > self.options.mismatch and len(self.renders) >= MISMATCH_AFTER
+        self.mismatched_rounds = self.mismatched_rounds + 1 if strange else 0
+        if self.mismatched_rounds < 2:
+            return StepReport(converged=converged)
+        self._begin_network()
+        return StepReport(converged=False, note=OTHER_LIGHT)
+
+    def _begin_network(self) -> None:
+        log.info("%s", OTHER_LIGHT)
+        self.network = Network(self.box.centre, self.box.unit, self.device, self.generator)
+        self.prediction = None  # What was read off pixels was misread.
+        self.precise_rounds = 0
+        self.planned = self.box.cover(self.options.network_first, self.generator)
+
+    def _network_round(self) -> StepReport:
+        before = self.prediction
+        self._take(self.network.predict(self.renders, self.targets, before, self.options.width))
+        moved = np.inf
+        if before is not None:
+            moved = (self.prediction.mean.mean(0) - before.mean.mean(0)).abs()
+            moved = (moved / self.population.std).max().item()
+        precise = self._precise(self.options.network_precision, moved)
+        return StepReport(converged=precise)
+
+    def _take(self, prediction: Prediction) -> None:
+        """Believe the prediction, and move the model to the population behind it."""
+        self.prediction = prediction
+        self.population = found = population(prediction)
         with torch.no_grad():
-            self.model.mean.copy_(mean)
-            self.model.log_std.copy_(std.log())
-        worst = (errors / std).max().item()
-        self.precise_rounds = self.precise_rounds + 1 if worst < self.options.precision else 0
-        log.info("Predictions err by %.3f spreads after %d renders", worst, len(self.x))
-        return StepReport(converged=self.precise_rounds >= 2)
+            self.model.mean.copy_(found.mean)
+            self.model.log_std.copy_(found.std.clamp(min=1e-4).log())
+            self.model.correlation.copy_(found.correlation)
 
-    def _regress(self) -> torch.Tensor:
-        """Predict every target's parameters; return the predictions' error, ``(K,)``."""
-        kept = self._most_alike()
-        known = self.features[kept]
-        components = _principal_components(known, self.targets, self.options.components)
-        centre, axes = components
-        near, far = (known - centre) @ axes.T, (self.targets - centre) @ axes.T
-        mean, variance, error = [], [], []
-        for k in range(self.x.shape[1]):
-            process = GaussianProcess(near, self.x[kept, k])
-            m, v = process.predict(far)
-            mean.append(m)
-            variance.append(v)
-            # The median leaves out the few renders of the wide share, far from every target.
-            residual = process.leave_one_out().abs().median() / 0.6745
-            # One target may be read half as well as all together.
-            error.append(torch.stack((residual, v.mean().sqrt(), v.max().sqrt() / 2)).max())
-        self.predicted, self.variance = torch.stack(mean, 1), torch.stack(variance, 1)
-        return torch.stack(error)
+    def _precise(self, precision: float, moved: float = 0.0) -> bool:
+        """Return whether two rounds running read the targets precisely enough."""
+        worst = (self.prediction.error / self.prediction.spread).max().item()
+        log.info("Predictions err by %.3f spreads after %d renders", worst, len(self.renders))
+        precise = worst < precision and moved < precision
+        self.precise_rounds = self.precise_rounds + 1 if precise else 0
+        return self.precise_rounds >= 2
 
-    def _most_alike(self) -> torch.Tensor:
-        """Return indices of the renders that are among the most alike for some target."""
-        count = min(len(self.x), max(32, min(self.options.keep, len(self.x) // 2)))
-        distance = torch.cdist(self.features, self.targets)
-        rank = distance.argsort(0).argsort(0).min(1).values.double()
-        nearest = distance.min(1).values
-        return (rank + 0.5 * nearest / nearest.max().clamp(min=1e-12)).argsort()[:count]
+    def _plan(self) -> torch.Tensor:
+        """Return the parameters to render before the next regression."""
+        options, generator = self.options, self.generator
+        if self.network is not None:
+            wide = round(options.network_wide * options.network_next)
+            near = options.network_next - wide
+            plan = torch.cat(
+                (
+                    proposals.at_targets(near, self.prediction, 0.5 * options.jitter, generator),
+                    self.box.draw(wide, generator),
+                )
+            )
+            return plan[torch.randperm(len(plan), generator=generator)]
+        wide = max(1, round(options.share_wide * self.batch))
+        alike = round(options.share_alike * self.batch)
+        near = max(0, self.batch - wide - alike)
+        plan = torch.cat(
+            (
+                proposals.search(
+                    near,
+                    self.prediction,
+                    self.renders,
+                    self.boxes,
+                    self.box,
+                    options.jitter,
+                    generator,
+                ),
+                proposals.around_best(alike, self.renders, self.boxes, generator),
+                self.box.draw(wide, generator),
+            )
+        )
+        return plan[: self.batch]
 
-    def _around(self, centres: torch.Tensor, spread: torch.Tensor, count: int) -> torch.Tensor:
-        """Draw around randomly chosen centres ``(C, K)`` with the spread ``(K,)``."""
-        chosen = torch.randint(len(centres), (count,), generator=self.generator)
-        return centres[chosen] + spread * self._noise(count)
-
-    def _around_uncertain(self, count: int) -> torch.Tensor:
-        """Draw from predictive distributions, the wider of them more often."""
-        relative = self.variance / self.predicted.var(0, unbiased=False).clamp(min=1e-8)
-        weight = relative.sum(1).sqrt()
-        chosen = torch.multinomial(weight, count, replacement=True, generator=self.generator)
-        return self.predicted[chosen] + self.variance[chosen].sqrt() * self._noise(count)
-
-    def _around_alike(self, count: int) -> torch.Tensor:
-        """Draw around the twelfth of the renders that is most like the targets on the whole."""
-        best = torch.cdist(self.features, self.targets).mean(1).argsort()
-        centres = self.x[best[: max(6, len(self.x) // 12)]]
-        return self._around(centres, (0.7 * centres.std(0, unbiased=False)).clamp(min=0.014), count)
-
-    def _wide(self, count: int) -> torch.Tensor:
-        return self.start_mean + self.options.widen * self.start_std * self._noise(count)
-
-    def _noise(self, count: int) -> torch.Tensor:
-        shape = (count, len(self.model.names))
-        return torch.randn(shape, generator=self.generator, dtype=torch.float64)
+    def uncertainty(self) -> Uncertainty | None:
+        """Standard errors from the number of targets and the error of reading them."""
+        if self.population is None:
+            return None
+        count = len(self.targets)
+        std, error = self.population.std, self.prediction.error
+        misread = error**2 / count**0.5  # Errors of neighbouring targets are alike.
+        mean = (std**2 / count + misread).sqrt()
+        spread = (std**2 / (2 * max(1, count - 1)) + misread).sqrt()
+        untold = self.population.told < UNTOLD
+        names = tuple(n for n, u in zip(self.model.names, untold.tolist(), strict=True) if u)
+        return Uncertainty(tuple(mean.tolist()), tuple(spread.tolist()), names)
 
     def state_dict(self) -> dict[str, Any]:
         return {
             "model": dict(self.model.state_dict()),
-            "x": self.x,
-            "features": self.features,
-            "predicted": self.predicted,
-            "variance": self.variance,
+            "x": self.renders.x,
+            "pictures": self.renders.pictures,
+            "planned": self.planned,
+            "prediction": vars(self.prediction) if self.prediction else None,
+            "network": self.network.state_dict() if self.network else None,
             "precise_rounds": self.precise_rounds,
+            "mismatched_rounds": self.mismatched_rounds,
             "generator": self.generator.get_state(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.model.load_state_dict(state["model"])
-        for name in ("x", "features", "predicted", "variance", "precise_rounds"):
-            setattr(self, name, state[name])
+        self.renders = Renders(state["x"], state["pictures"])
+        self.planned = state["planned"]
+        self.prediction = Prediction(**state["prediction"]) if state["prediction"] else None
+        self.population = population(self.prediction) if self.prediction else None
+        if state["network"]:
+            self.network = Network(self.box.centre, self.box.unit, self.device, self.generator)
+            self.network.load_state_dict(state["network"])
+        self.precise_rounds = state["precise_rounds"]
+        self.mismatched_rounds = state["mismatched_rounds"]
         self.generator.set_state(state["generator"])
 
 
@@ -208,25 +276,3 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def features(images: np.ndarray) -> torch.Tensor:
-    """Return what the regression sees of pictures ``(N, S, S, 3)`` uint8: ``(N, F)`` float64.
-
-    Grey levels in a box of a sixteenth of the side, at every half box.
-    """
-    grey = torch.from_numpy(images.astype(np.float64).mean(-1) / 255.0)[:, None]
-    box = max(2, images.shape[1] // 16)
-    return functional.avg_pool2d(grey, box, stride=box // 2).flatten(1)
-
-
-def _principal_components(
-    known: torch.Tensor, targets: torch.Tensor, count: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the centre ``(F,)`` and axes ``(C, F)``; a target weighs half of a render."""
-    rows = torch.cat((known, targets))
-    weight = torch.cat((torch.ones(len(known)), torch.full((len(targets),), 0.5))).double()
-    centre = (weight[:, None] * rows).sum(0) / weight.sum()
-    _, sizes, axes = torch.linalg.svd((rows - centre) * weight.sqrt()[:, None], full_matrices=False)
-    strong = int((sizes > 1e-3 * sizes[0]).sum())
-    return centre, axes[: max(1, min(count, strong))]

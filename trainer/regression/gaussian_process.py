@@ -2,7 +2,8 @@
 """Gaussian-process regression of one number from a vector of features.
 
 Formulas: Rasmussen & Williams, *Gaussian Processes for Machine Learning*, MIT Press 2006 (GPML):
-prediction and marginal likelihood, Algorithm 2.1; leave-one-out residuals, equation 5.12.
+prediction and marginal likelihood, Algorithm 2.1; leave-one-out residuals, equation 5.12. A weight
+divides an observation's noise variance.
 """
 
 from __future__ import annotations
@@ -27,11 +28,16 @@ class GaussianProcess:
         ``(N, D)`` float64, ``N`` at least 2.
     values
         ``(N,)`` float64.
+    weights
+        ``(N,)`` float64, positive: how much each observation counts, 1 for fully.
     """
 
-    def __init__(self, features: torch.Tensor, values: torch.Tensor):
+    def __init__(self, features: torch.Tensor, values: torch.Tensor, weights: torch.Tensor):
         self._features = features
-        self._mean, self._scale = values.mean(), values.std().clamp(min=1e-9)
+        self._weights = weights
+        self._mean = (weights * values).sum() / weights.sum()
+        variance = (weights * (values - self._mean) ** 2).sum() / weights.sum()
+        self._scale = variance.sqrt().clamp(min=1e-9)
         self._values = (values - self._mean) / self._scale
         self._linear_unit = (features**2).sum(1).mean().clamp(min=1e-12)
         squared = torch.cdist(features, features) ** 2
@@ -39,22 +45,25 @@ class GaussianProcess:
         self._median = away.median() if len(away) else torch.ones((), dtype=features.dtype)
         self._theta = self._fit(squared)
         self._cholesky = torch.linalg.cholesky(self._covariance(self._theta, squared))
-        self._weights = torch.cholesky_solve(self._values[:, None], self._cholesky)[:, 0]
+        self._solved = torch.cholesky_solve(self._values[:, None], self._cholesky)[:, 0]
 
     def predict(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return mean and variance of the noiseless value, each ``(M,)``, for ``(M, D)``."""
-        _, amplitude, slope, _ = self._theta.exp()
+        """Return mean and variance of a new observation, each ``(M,)``, for ``(M, D)``.
+
+        The noise belongs to the variance: it is what the features do not say about the value.
+        """
+        _, amplitude, slope, noise = self._theta.exp()
         squared = torch.cdist(features, self._features) ** 2
         cross = self._kernel(self._theta, squared, features @ self._features.T)
         prior = amplitude + slope * (features**2).sum(1) / self._linear_unit
         solved = torch.cholesky_solve(cross.T, self._cholesky)
-        variance = (prior - (cross * solved.T).sum(1)).clamp(min=1e-10)
-        return self._mean + self._scale * (cross @ self._weights), self._scale**2 * variance
+        variance = noise + (prior - (cross * solved.T).sum(1)).clamp(min=1e-10)
+        return self._mean + self._scale * (cross @ self._solved), self._scale**2 * variance
 
     def leave_one_out(self) -> torch.Tensor:
         """Return ``(N,)``: each value less what the others predict for it."""
         inverse = torch.cholesky_inverse(self._cholesky)
-        return self._scale * self._weights / inverse.diagonal()
+        return self._scale * self._solved / inverse.diagonal()
 
     def _fit(self, squared: torch.Tensor) -> torch.Tensor:
         start = torch.tensor(START, dtype=squared.dtype)
@@ -77,14 +86,14 @@ class GaussianProcess:
         self, theta: torch.Tensor, start: torch.Tensor, squared: torch.Tensor
     ) -> torch.Tensor:
         cholesky = torch.linalg.cholesky(self._covariance(theta, squared))
-        weights = torch.cholesky_solve(self._values[:, None], cholesky)[:, 0]
-        fit = 0.5 * self._values @ weights + cholesky.diagonal().log().sum()
+        solved = torch.cholesky_solve(self._values[:, None], cholesky)[:, 0]
+        fit = 0.5 * self._values @ solved + cholesky.diagonal().log().sum()
         return fit + PRIOR_WEIGHT * ((theta - start) ** 2).sum()
 
     def _covariance(self, theta: torch.Tensor, squared: torch.Tensor) -> torch.Tensor:
         kernel = self._kernel(theta, squared, self._features @ self._features.T)
         noise = theta[3].exp() + JITTER
-        return kernel + noise * torch.eye(len(squared), dtype=squared.dtype)
+        return kernel + torch.diag(noise / self._weights)
 
     def _kernel(
         self, theta: torch.Tensor, squared: torch.Tensor, products: torch.Tensor

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What another camera may do to a picture, and a normalisation that undoes the simple part of it.
+
+Domain randomization of the pictures themselves (Tobin et al., *Domain Randomization for
+Transferring Deep Neural Networks from Simulation to the Real World*, arXiv 1703.06907): a network
+that has seen every render under other exposures, backgrounds and framings learns to look past
+them.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional
+
+GAIN = 0.25
+"""Spread of the logarithm of each of five smooth fields that brighten parts of a picture."""
+GAMMA = 0.5
+"""Spread of the logarithm of the exposure's power."""
+DARKER = 0.3
+"""Spread of the logarithm by which a picture is darkened."""
+SHIFT = 0.1
+"""Of half the picture's side, at most."""
+NOISE = 0.05
+"""Standard deviation of a level, 0 to 1, at most."""
+
+
+def backgrounds(pictures: torch.Tensor) -> torch.Tensor:
+    """Return where ``(N, T, T)`` uint8 pictures show their border's median level, bool."""
+    levels = pictures.to(torch.int16)
+    border = torch.cat((levels[:, 0], levels[:, -1], levels[:, :, 0], levels[:, :, -1]), 1)
+    return (levels - border.median(1).values[:, None, None]).abs() <= 1
+
+
+def augment(
+    levels: torch.Tensor, background: torch.Tensor, generator: torch.Generator
+) -> torch.Tensor:
+    """Return changed pictures.
+
+    Parameters
+    ----------
+    levels
+        ``(N, T, T)`` float32, 0 to 1.
+    background
+        ``(N, T, T)`` bool, of :func:`backgrounds`.
+    generator
+        CPU generator.
+    """
+    draw = _Draws(len(levels), generator)
+    side = levels.shape[-1]
+    out = levels * _gain(side, draw)
+    level = 0.02 + 0.88 * draw.uniform()
+    other = torch.where(draw.uniform() < 0.8, level, levels)
+    out = torch.where(background, other, out)
+    out = out.clamp(1e-3, 1.0) ** (GAMMA * draw.normal()).exp()
+    out = out * (-DARKER * draw.normal().abs()).exp()
+    out = _blurred(_shifted(out, draw), draw)
+    return out + NOISE * draw.uniform() * torch.randn(out.shape, generator=generator)
+
+
+def normalise(levels: torch.Tensor) -> torch.Tensor:
+    """Return the logarithm of levels ``(N, T, T)``, each picture with mean 0 and spread 1."""
+    logarithm = (levels.clamp(0.0, 1.0) + 0.05).log()
+    mean = logarithm.mean((1, 2), keepdim=True)
+    spread = logarithm.std((1, 2), keepdim=True)
+    return (logarithm - mean) / (spread + 0.02)
+
+
+class _Draws:
+    """Random numbers for a batch, one a picture, ``(N, 1, 1)``."""
+
+    def __init__(self, count: int, generator: torch.Generator):
+        self.count = count
+        self.generator = generator
+
+    def normal(self, *shape: int) -> torch.Tensor:
+        return torch.randn(self.count, *(shape or (1, 1)), generator=self.generator)
+
+    def uniform(self, *shape: int) -> torch.Tensor:
+        return torch.rand(self.count, *(shape or (1, 1)), generator=self.generator)
+
+
+def _gain(side: int, draw: _Draws) -> torch.Tensor:
+    """Return smooth positive fields ``(N, T, T)``: exponentials of quadratic polynomials."""
+    axis = torch.linspace(-1.0, 1.0, side)
+    y, x = torch.meshgrid(axis, axis, indexing="ij")
+    fields = torch.stack((x, y, x * y, x**2 - 1 / 3, y**2 - 1 / 3))
+    return torch.einsum("nk,kij->nij", GAIN * draw.normal(5), fields).exp()
+
+
+def _shifted(levels: torch.Tensor, draw: _Draws) -> torch.Tensor:
+    placed = torch.zeros(len(levels), 2, 3)
+    placed[:, 0, 0] = placed[:, 1, 1] = 1.0
+    placed[:, :, 2] = SHIFT * (2.0 * draw.uniform(2) - 1.0)
+    grid = functional.affine_grid(placed, [len(levels), 1, *levels.shape[1:]], align_corners=False)
+    moved = functional.grid_sample(
+        levels[:, None], grid, padding_mode="border", align_corners=False
+    )
+    return moved[:, 0]
+
+
+def _blurred(levels: torch.Tensor, draw: _Draws) -> torch.Tensor:
+    """Mix each picture with its 3x3 mean, up to half."""
+    padded = functional.pad(levels[:, None], (1, 1, 1, 1), mode="replicate")
+    share = 0.5 * draw.uniform()
+    return (1.0 - share) * levels + share * functional.avg_pool2d(padded, 3, stride=1)[:, 0]

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Parameters from levels of pixels, where renders can be like the targets."""
+
+from __future__ import annotations
+
+import torch
+
+from .empirical_bayes import model_weights
+from .gaussian_process import GaussianProcess
+from .pictures import principal_components
+from .renders import Prediction, Renders, moments
+
+COMPONENTS = 64
+KEEP = 300
+"""Renders that enter the regression, at most: those most like a target."""
+
+
+def predict(
+    renders: Renders, targets: torch.Tensor, before: Prediction | None, width: float
+) -> Prediction:
+    """Read the parameters of targets ``(N, F)`` off their boxes.
+
+    One Gaussian process a parameter, on principal components of the renders that are most like
+    the targets, weighted by what was believed ``before``.
+    """
+    kept = _most_alike(renders.boxes, targets)
+    x = renders.x[kept]
+    weights = torch.ones(len(x), dtype=x.dtype)
+    if before is not None:
+        weights = model_weights(x, before, width)
+    near, far = principal_components(renders.boxes[kept], targets, COMPONENTS)
+    mean, variance, error = [], [], []
+    for k in range(x.shape[1]):
+        process = GaussianProcess(near, x[:, k], weights)
+        m, v = process.predict(far)
+        mean.append(m)
+        variance.append(v)
+        # The median leaves out the few renders that are far from every target.
+        residual = process.leave_one_out().abs().median() / 0.6745
+        # One target of many may be read worse than all together.
+        error.append(torch.stack((residual, v.mean().sqrt(), v.max().sqrt() / 4)).max())
+    return Prediction(
+        torch.stack(mean, 1),
+        torch.stack(variance, 1),
+        *moments(x, weights),
+        torch.stack(error),
+    )
+
+
+def mismatch(renders: Renders, targets: torch.Tensor) -> float:
+    """Return how much farther targets are from renders than renders from each other.
+
+    The median distance of a target's boxes to its nearest render's, over the median distance of
+    those renders to theirs: about 1 where renders and targets come from the same camera and light,
+    and growing with every render near the targets where they do not.
+    """
+    distance = torch.cdist(renders.boxes, targets)
+    nearest = distance.argmin(0)
+    among = torch.cdist(renders.boxes[nearest], renders.boxes)
+    among[torch.arange(len(nearest)), nearest] = torch.inf
+    own = among.min(1).values.median().clamp(min=1e-9)
+    return (distance.min(0).values.median() / own).item()
+
+
+def _most_alike(boxes: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Return indices of the renders that are among the most alike for some target."""
+    count = min(len(boxes), max(64, min(KEEP, len(boxes) // 2)))
+    distance = torch.cdist(boxes, targets)
+    rank = distance.argsort(0).argsort(0).min(1).values.double()
+    nearest = distance.min(1).values
+    return (rank + 0.5 * nearest / nearest.max().clamp(min=1e-12)).argsort()[:count]

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All renders of a run so far, and what has been read off the targets with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from .pictures import boxes
+
+
+class Renders:
+    """Pairs of parameters and pictures.
+
+    Attributes
+    ----------
+    x
+        ``(n, K)`` float64, in internal units.
+    pictures
+        ``(n, T, T)`` uint8 thumbnails.
+    boxes
+        ``(n, F)`` float64, of :func:`trainer.regression.pictures.boxes`.
+    """
+
+    def __init__(self, x: torch.Tensor, pictures: torch.Tensor):
+        self.x = x
+        self.pictures = pictures
+        self.boxes = boxes(pictures)
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def add(self, x: torch.Tensor, pictures: torch.Tensor) -> None:
+        """Take more pairs."""
+        self.x = torch.cat((self.x, x))
+        self.pictures = torch.cat((self.pictures, pictures))
+        self.boxes = torch.cat((self.boxes, boxes(pictures)))
+
+
+@dataclass
+class Prediction:
+    """The parameters of every target, as read off its picture.
+
+    Attributes
+    ----------
+    mean, variance
+        ``(N, K)`` float64: the posterior, under the distribution of the renders that it was
+        learnt from.
+    prior_mean, prior_variance
+        ``(K,)``: that distribution.
+    error
+        ``(K,)``: the error of a typical prediction, however it was found out.
+    """
+
+    mean: torch.Tensor
+    variance: torch.Tensor
+    prior_mean: torch.Tensor
+    prior_variance: torch.Tensor
+    error: torch.Tensor
+
+    @property
+    def std(self) -> torch.Tensor:
+        """``(N, K)``: square root of the variance."""
+        return self.variance.sqrt()
+
+    @property
+    def spread(self) -> torch.Tensor:
+        """``(K,)``: of the predictions over the targets."""
+        return self.mean.std(0, unbiased=False).clamp(min=1e-4)
+
+
+def moments(x: torch.Tensor, weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return weighted mean and variance, ``(K,)`` each, of ``(n, K)``."""
+    share = (weights / weights.sum())[:, None]
+    mean = (share * x).sum(0)
+    return mean, (share * (x - mean) ** 2).sum(0)
