@@ -77,14 +77,16 @@ class FastRenderer:
         block = look.uniforms(self._view, self._projection, studio_of(seed, self._studio))
         return gpu.types.GPUUniformBuf(gpu.types.Buffer("FLOAT", block.size, block.reshape(-1)))
 
-    def _draw(self, lights: np.ndarray) -> None:
+    def _uniforms_by_seed(self, lights: np.ndarray) -> dict[int, gpu.types.GPUUniformBuf]:
+        own = {SCENE_LIGHT: self._uniforms}
+        seeds = set(lights.tolist()) - own.keys()
+        return own | {seed: self._uniforms_of(seed) for seed in seeds}
+
+    def _draw(self, lights: np.ndarray, uniforms: dict[int, gpu.types.GPUUniformBuf]) -> None:
         """Draw the shapes, those in a row that share a light in one go."""
-        starts = np.flatnonzero(np.diff(lights, prepend=lights[0]) != 0)
-        bounds = [0, *starts.tolist(), len(lights)]
-        for first, end in pairwise(bounds):
-            seed = int(lights[first])
-            uniforms = self._uniforms if seed == SCENE_LIGHT else self._uniforms_of(seed)
-            self._shader.uniform_block("look", uniforms)
+        changes = 1 + np.flatnonzero(lights[1:] != lights[:-1])
+        for first, end in pairwise([0, *changes.tolist(), len(lights)]):
+            self._shader.uniform_block("look", uniforms[int(lights[first])])
             self._shader.uniform_int("first", first)
             self._batch.draw_instanced(self._shader, instance_count=end - first)
 
@@ -104,6 +106,7 @@ class FastRenderer:
 
         longitude, latitude, _ = drawable_profiles(parameters, self._grid)
         texture = _profile_texture(longitude, latitude)
+        uniforms = self._uniforms_by_seed(lights)
         # A supershape is star-shaped around its centre, so its back faces are behind its front
         # faces, unless the near plane cuts it open. Half the triangles need no drawing then.
         closed = _radius(longitude, latitude) < self._clearance
@@ -119,7 +122,7 @@ class FastRenderer:
             shader.bind()
             shader.uniform_sampler("profile", texture)
             shader.uniform_int("grid", (*self._grid, columns, size))
-            self._draw(lights)
+            self._draw(lights, uniforms)
             framebuffer.read_color(
                 0, 0, atlas.side, rows * size, 4, 0, "UBYTE", data=atlas.readback(rows)
             )
