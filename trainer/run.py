@@ -181,6 +181,8 @@ class Run:
             while self._totals.step < self._planned_steps() and not report.converged:
                 self._wait_while_paused()
                 report = self._step(pool)
+                if report.note:
+                    self._tell(RunStatus.RUNNING, report.note)
         except Stopped:
             self._tell(RunStatus.STOPPING, "Saving what was reached")
             return "stopped", self._summary("Stopped")
