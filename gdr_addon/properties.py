@@ -19,10 +19,10 @@ from bpy.props import (
 
 from ..gdr_core.errors import BadSettings
 from ..gdr_core.families import Distribution
-from ..gdr_core.settings import RENDERERS, SIZES, RunSettings
+from ..gdr_core.settings import DEFAULT_ESTIMATOR, PACES, RENDERERS, SIZES, RunSettings
 from . import registration
 
-_DEFAULTS = RunSettings()
+_DEFAULTS = RunSettings().filled()
 _SMALLEST_STD = 1e-4
 
 FAMILY_ITEMS = (
@@ -31,18 +31,21 @@ FAMILY_ITEMS = (
     ("bounded", "Bounded", "Between two bounds; a normal pushed through a smooth step"),
 )
 RELATIVE_PATH = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
+# A file remembers the number and not the name.
 ESTIMATOR_ITEMS = (
+    (
+        "regression",
+        "Regression",
+        "Posterior regression: read the parameters of each target off its picture. Needs few "
+        "renders, stops by itself, stands another light",
+        1,
+    ),
     (
         "adversarial",
         "Adversarial",
         "The reference method: a discriminator compares targets and renders, and the distribution "
-        "follows the score-function gradient of its verdict",
-    ),
-    (
-        "regression",
-        "Regression",
-        "Read the parameters of each target off its picture, by a regression on all renders so "
-        "far; needs few renders, ends by itself, and takes targets that look like renders",
+        "follows the score-function gradient of its verdict. Makes all of its steps",
+        0,
     ),
 )
 _RENDERER_TEXTS = {
@@ -196,6 +199,15 @@ class GDR_PG_parameter(bpy.types.PropertyGroup):
         )
 
 
+def _change_pace(settings, _context) -> None:
+    """Give a newly chosen estimator its own batch and steps, unless the person set others."""
+    pace = PACES[settings.estimator]
+    if settings.batch in {other.batch for other in PACES.values()}:
+        settings.batch = pace.batch
+    if settings.steps in {other.steps for other in PACES.values()}:
+        settings.steps = pace.steps
+
+
 def _is_camera(_settings, candidate: bpy.types.Object) -> bool:
     return candidate.type == "CAMERA"
 
@@ -233,7 +245,11 @@ class GDR_PG_settings(bpy.types.PropertyGroup):
     active_parameter: IntProperty(name="Parameter", description="The selected parameter")
 
     estimator: EnumProperty(
-        name="Estimator", description="How the distribution is moved", items=ESTIMATOR_ITEMS
+        name="Estimator",
+        description="How the distribution is found",
+        items=ESTIMATOR_ITEMS,
+        default=DEFAULT_ESTIMATOR,
+        update=_change_pace,
     )
     batch: IntProperty(
         name="Batch",
@@ -244,7 +260,7 @@ class GDR_PG_settings(bpy.types.PropertyGroup):
     )
     steps: IntProperty(
         name="Steps",
-        description="Number of steps after which the run is done",
+        description="Number of steps after which the run is done, if it does not end by itself",
         default=_DEFAULTS.training.steps,
         min=1,
         soft_max=1000,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -24,6 +24,23 @@ SIZES = (32, 64, 128, 256)
 
 RendererName = Literal["fast", "solid"]
 RENDERERS: tuple[str, ...] = ("fast", "solid")
+
+
+class Pace(NamedTuple):
+    """How an estimator moves: renders a step, and steps after which a run is done."""
+
+    batch: int
+    steps: int
+
+
+DEFAULT_ESTIMATOR = "regression"
+PACES = {
+    # It stops by itself, so that the steps are a limit.
+    "regression": Pace(batch=20, steps=100),
+    "adversarial": Pace(batch=64, steps=80),
+}
+"""The pace of each estimator where the settings name none, by its name in ``trainer.estimators``;
+of one that is not listed, that of the default estimator."""
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -78,9 +95,9 @@ class TrainingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     options
         The estimator's own settings by name, over its defaults.
     batch
-        Renders a step.
+        Renders a step; None for the estimator's own of :data:`PACES`.
     steps
-        Steps after which the run is done.
+        Steps after which the run is done, if the estimator has not ended it; None as above.
     max_renders
         Renders after which the run is done, whichever comes first; 0 for no limit.
     size
@@ -89,13 +106,22 @@ class TrainingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
     """
 
-    estimator: str = "adversarial"
+    estimator: str = DEFAULT_ESTIMATOR
     options: dict[str, float | int | bool | str] = {}
-    batch: int = 64
-    steps: int = 80
+    batch: int | None = None
+    steps: int | None = None
     max_renders: int = 0
     size: int = 64
     device: str = "auto"
+
+    def filled(self) -> TrainingSettings:
+        """Return the settings with numbers for what is left to the estimator."""
+        pace = PACES.get(self.estimator, PACES[DEFAULT_ESTIMATOR])
+        return msgspec.structs.replace(
+            self,
+            batch=pace.batch if self.batch is None else self.batch,
+            steps=pace.steps if self.steps is None else self.steps,
+        )
 
 
 class RenderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -134,6 +160,10 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     training: TrainingSettings = TrainingSettings()
     rendering: RenderSettings = RenderSettings()
     parameters: dict[str, Start] = msgspec.field(default_factory=default_parameters)
+
+    def filled(self) -> RunSettings:
+        """Return the settings with numbers for what is left to the estimator."""
+        return msgspec.structs.replace(self, training=self.training.filled())
 
     @property
     def optimised(self) -> tuple[str, ...]:
@@ -184,7 +214,7 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             raise BadSettings("The background must be red, green and blue, each from 0 to 1.")
 
     def _check_training(self) -> None:
-        training = self.training
+        training = self.training.filled()
         if training.batch < 2:
             raise BadSettings(f"The batch is {training.batch}; at least 2 images are needed.")
         if training.steps < 1:

@@ -8,13 +8,13 @@ from gdr.gdr_addon import preview, scene_defaults, settings_from_scene
 from gdr.gdr_core import camera, settings
 from gdr.gdr_core.families import Distribution
 from gdr.gdr_core.parameters import NAMES, PARAMETERS
-from gdr.gdr_core.settings import RunSettings, TargetSettings
+from gdr.gdr_core.settings import DEFAULT_ESTIMATOR, PACES, RunSettings, TargetSettings
 
 from trainer import estimators
 
 DEMO = RunSettings(
     targets=TargetSettings(hidden={name: Distribution(mean=2.25, std=0.1) for name in ("m1", "m2")})
-)
+).filled()
 
 
 def test_an_untouched_panel_is_the_reference_methods_demo(scene):
@@ -137,7 +137,7 @@ def test_settings_survive_saving(scene, tmp_path):
     bpy.context.window_manager.gdr_run.status = "RUNNING"
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "file.blend"))
     bpy.ops.wm.read_homefile(use_factory_startup=True)
-    assert bpy.context.scene.gdr.steps == 80
+    assert bpy.context.scene.gdr.steps == 100
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "file.blend"))
     assert bpy.context.scene.gdr.steps == 11
     assert bpy.context.scene.gdr.parameters["m1"].mean == 1.5
@@ -146,6 +146,19 @@ def test_settings_survive_saving(scene, tmp_path):
 
 def test_the_panel_offers_the_trainers_estimators(scene):
     found = [item.identifier for item in scene.gdr.bl_rna.properties["estimator"].enum_items]
-    assert found == list(estimators.ESTIMATORS)
-    scene.gdr.estimator = "regression"
-    assert settings_from_scene.to_settings(scene).training.estimator == "regression"
+    assert found == list(estimators.ESTIMATORS) == list(PACES)
+    assert scene.gdr.estimator == found[0] == DEFAULT_ESTIMATOR
+    scene.gdr.estimator = "adversarial"
+    assert settings_from_scene.to_settings(scene).training.estimator == "adversarial"
+
+
+def test_an_estimator_brings_its_batch_and_steps(scene):
+    gdr = scene.gdr
+    assert (gdr.batch, gdr.steps) == PACES["regression"]
+    gdr.estimator = "adversarial"
+    assert (gdr.batch, gdr.steps) == PACES["adversarial"]
+    gdr.estimator = "regression"
+    assert (gdr.batch, gdr.steps) == PACES["regression"]
+    gdr.steps = 33
+    gdr.estimator = "adversarial"
+    assert (gdr.batch, gdr.steps) == (64, 33)

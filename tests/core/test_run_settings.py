@@ -10,7 +10,14 @@ from gdr_core import messages, settings
 from gdr_core.camera import Camera
 from gdr_core.errors import BadSettings
 from gdr_core.families import Distribution
-from gdr_core.settings import RenderSettings, RunSettings, Start, TargetSettings, TrainingSettings
+from gdr_core.settings import (
+    PACES,
+    RenderSettings,
+    RunSettings,
+    Start,
+    TargetSettings,
+    TrainingSettings,
+)
 
 HIDDEN = TargetSettings(hidden={"m1": Distribution(mean=2.25, std=0.1)})
 
@@ -28,14 +35,36 @@ def test_settings_survive_toml(tmp_path):
     assert settings.from_toml(path) == original
 
 
-def test_defaults_are_the_reference_method():
+def test_defaults_are_the_reference_methods_demo():
     default = RunSettings(targets=HIDDEN)
     default.check()
     assert default.optimised == ("m1", "m2")
     assert default.start_of("m1").distribution == Distribution(mean=1.2, std=0.4)
     assert default.start_of("m2").distribution == Distribution(mean=3.0, std=0.4)
     assert default.start_of("n1_1").value == 3.0
-    assert (default.training.batch, default.training.size) == (64, 64)
+    assert (default.training.estimator, default.training.size) == ("regression", 64)
+
+
+def test_what_is_left_to_the_estimator_is_its_own():
+    def pace(**given):
+        filled = RunSettings(training=TrainingSettings(**given)).filled().training
+        return filled.batch, filled.steps
+
+    assert pace() == PACES["regression"] == (20, 100)
+    assert pace(estimator="adversarial") == (64, 80)
+    assert pace(estimator="adversarial", steps=7) == (64, 7)
+    assert pace(batch=32) == (32, 100)
+    assert pace(estimator="another") == (20, 100)
+
+
+def test_a_file_with_its_numbers_is_read_as_it_is(tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text('[training]\nestimator = "adversarial"\nbatch = 64\nsteps = 56\n')
+    found = settings.from_toml(path)
+    assert found.filled() == found
+    assert (found.training.batch, found.training.steps) == (64, 56)
+    path.write_text("")
+    assert settings.from_toml(path).training.batch is None
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def discs(z: torch.Tensor, size: int = 32) -> np.ndarray:
 
 
 def make(seed=0, **options):
-    training = TrainingSettings(size=32, batch=16, options=options)
+    training = TrainingSettings(estimator="adversarial", size=32, batch=16, options=options)
     model = ProbabilityModel.from_settings(RunSettings())
     targets = discs(torch.full((16, 1), 12.0))
     generator = torch.Generator().manual_seed(seed)
@@ -139,6 +139,6 @@ def test_bad_options_get_a_sentence():
         ({"s_beta1": 1}, "option s_beta1 is 1.0; give 0 to below 1"),
     ):
         with pytest.raises(BadSettings, match=sentence):
-            estimators.check(TrainingSettings(options=options))
-    with pytest.raises(BadSettings, match="no estimator named 'magic'; choose one of adversarial"):
+            estimators.check(TrainingSettings(estimator="adversarial", options=options))
+    with pytest.raises(BadSettings, match="no estimator named 'magic'; choose one of regression"):
         estimators.check(TrainingSettings(estimator="magic"))

@@ -25,7 +25,7 @@ SETTINGS = RunSettings(
 )
 ENDLESS = RunSettings(
     targets=SETTINGS.targets,
-    training=TrainingSettings(size=32, batch=8, steps=1_000_000),
+    training=TrainingSettings(estimator="adversarial", size=32, batch=8, steps=1_000_000),
     rendering=SETTINGS.rendering,
 )
 

@@ -13,7 +13,7 @@ import msgspec
 
 from gdr_core import settings as settings_module
 from gdr_core.errors import BadSettings
-from gdr_core.settings import RENDERERS, SIZES, RunSettings, Start
+from gdr_core.settings import DEFAULT_ESTIMATOR, PACES, RENDERERS, SIZES, RunSettings, Start
 
 from . import values
 
@@ -49,9 +49,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="lognormal (default), normal, or bounded:LOW:HIGH (repeat)",
     )
     how = parser.add_argument_group("how")
-    how.add_argument("--estimator", metavar="NAME", help="adversarial (default) or regression")
-    how.add_argument("--batch", metavar="N", type=int, help="renders a step (64)")
-    how.add_argument("--steps", metavar="N", type=int, help="steps (80)")
+    names = f"{' or '.join(PACES)} ({DEFAULT_ESTIMATOR})"
+    batches, steps = (
+        ", ".join(f"{getattr(pace, what)} for {name}" for name, pace in PACES.items())
+        for what in ("batch", "steps")
+    )
+    how.add_argument("--estimator", metavar="NAME", help=names)
+    how.add_argument("--batch", metavar="N", type=int, help=f"renders a step ({batches})")
+    how.add_argument(
+        "--steps", metavar="N", type=int, help=f"steps at most; regression ends by itself ({steps})"
+    )
     how.add_argument("--max-renders", metavar="N", type=int, help="end after so many renders")
     how.add_argument(
         "--size", metavar="PX", type=int, help=f"image size, {', '.join(map(str, SIZES))} (64)"
@@ -124,8 +131,12 @@ def _settings(args: argparse.Namespace) -> tuple[RunSettings, Path]:
 
 
 def _with_how(base: RunSettings, args: argparse.Namespace) -> RunSettings:
+    training = base.training
+    if args.estimator not in (None, training.estimator):
+        # The file's numbers were meant for the file's estimator.
+        training = msgspec.structs.replace(training, batch=None, steps=None)
     training = _replaced(
-        base.training,
+        training,
         estimator=args.estimator,
         batch=args.batch,
         steps=args.steps,
@@ -134,7 +145,7 @@ def _with_how(base: RunSettings, args: argparse.Namespace) -> RunSettings:
         device=args.device,
     )
     rendering = _replaced(base.rendering, renderer=args.renderer, workers=args.workers)
-    return _replaced(base, training=training, rendering=rendering, seed=args.seed)
+    return _replaced(base, training=training.filled(), rendering=rendering, seed=args.seed)
 
 
 def _with_parameters(base: RunSettings, args: argparse.Namespace) -> RunSettings:

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Estimators by name. A new one is a file here and a line in :data:`ESTIMATORS`."""
+"""Estimators by name.
+
+A new one is a file here and a line in :data:`ESTIMATORS`, with its pace in
+:data:`gdr_core.settings.PACES`.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +23,8 @@ from .regression import Regression
 __all__ = ["ESTIMATORS", "Estimator", "StepReport", "Uncertainty", "check", "make"]
 
 ESTIMATORS: dict[str, type[Estimator]] = {
-    "adversarial": Adversarial,
     "regression": Regression,
+    "adversarial": Adversarial,
 }
 
 
@@ -41,7 +45,7 @@ def make(
 ) -> Estimator:
     """Build the estimator that the settings name; see :class:`Estimator` for the arguments."""
     return ESTIMATORS[training.estimator](
-        model, targets, training.batch, device, generator, _options(training)
+        model, targets, training.filled().batch, device, generator, _options(training)
     )
 
 
