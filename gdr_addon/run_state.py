@@ -78,6 +78,9 @@ class GDR_PG_run(bpy.types.PropertyGroup):
         default="IDLE",
     )
     message: StringProperty(name="Message", description="What the run has to say")
+    notices: StringProperty(
+        name="Notices", description="What the run noticed on its way, a sentence a line"
+    )
     note: StringProperty(name="Note", description="What there is to say about the targets")
     progress: FloatProperty(name="Progress", min=0.0, max=1.0)
     step: IntProperty(name="Step")
@@ -85,6 +88,12 @@ class GDR_PG_run(bpy.types.PropertyGroup):
     renders: IntProperty(name="Renders")
     eta: FloatProperty(
         name="Time Left", description="Estimated seconds to the end, negative while unknown"
+    )
+    ends_itself: BoolProperty(
+        name="Ends by Itself", description="Whether the estimator says when it has converged"
+    )
+    converged: BoolProperty(
+        name="Converged", description="Whether the estimator sees no reason to go on"
     )
     d_real: FloatProperty(name="Verdict on Targets")
     d_sim: FloatProperty(name="Verdict on Renders")
@@ -115,7 +124,8 @@ def of(context: bpy.types.Context) -> GDR_PG_run:
 def write(run: GDR_PG_run, view: RunView) -> None:
     """Copy ``view`` into Blender's property."""
     run.status = str(view.status)
-    for name in ("message", "note", "progress", "step", "steps", "renders", "eta"):
+    run.ends_itself, run.converged = view.converged is not None, bool(view.converged)
+    for name in ("message", "notices", "note", "progress", "step", "steps", "renders", "eta"):
         setattr(run, name, getattr(view, name))
     for name in ("d_real", "d_sim", "folder", "target_count", "comparison", "alike", "differences"):
         setattr(run, name, getattr(view, name))

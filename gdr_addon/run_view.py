@@ -18,6 +18,7 @@ from ..gdr_core.messages import (
     Conclusion,
     Finished,
     Message,
+    Notice,
     Progress,
     RunStatus,
     Status,
@@ -47,16 +48,19 @@ class RunView:
     """A run as the panel shows it; field names are those of ``gdr_run``.
 
     ``comparison`` says how well renders are told from targets, ``alike`` is whether that may be
-    chance, and ``differences`` has a sentence a line.
+    chance, and ``differences`` and ``notices`` have a sentence a line. ``converged`` is None for an
+    estimator that cannot tell.
     """
 
     status: RunStatus = RunStatus.IDLE
     message: str = ""
+    notices: str = ""
     note: str = ""
     step: int = 0
     steps: int = 0
     renders: int = 0
     eta: float = -1.0
+    converged: bool | None = None
     d_real: float = math.nan
     d_sim: float = math.nan
     folder: str = ""
@@ -74,7 +78,7 @@ class RunView:
         return cls(
             status=RunStatus.STARTING,
             message="Starting the trainer",
-            steps=settings.training.steps,
+            steps=settings.training.filled().steps,
             folder=folder,
             parameters=[
                 ParameterView(name, starts[name].distribution, starts[name].distribution)
@@ -86,12 +90,16 @@ class RunView:
     @property
     def progress(self) -> float:
         """Share of the steps that are made, 0 to 1."""
+        if self.converged:
+            return 1.0
         return min(1.0, self.step / self.steps) if self.steps > 0 else 0.0
 
     def apply(self, event: Message) -> bool:
         """Take in an event; return whether it changed anything that the panel shows."""
         if isinstance(event, Status):
             self.status, self.message = event.status, event.text
+        elif isinstance(event, Notice):
+            self.notices = "\n".join(filter(None, (self.notices, f"{event.text}.")))
         elif isinstance(event, Targets):
             self.target_count, self.note = event.count, event.text
         elif isinstance(event, Progress):
@@ -113,6 +121,7 @@ class RunView:
         self.step, self.steps = event.step, event.steps
         self.renders, self.eta = event.renders, event.eta_seconds
         self.d_real, self.d_sim = event.d_real, event.d_sim
+        self.converged = event.converged
         for parameter in self.parameters:
             parameter.now = msgspec.structs.replace(
                 parameter.now,

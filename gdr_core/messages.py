@@ -4,8 +4,9 @@
 Two conversations use them, both over a blendtorch ``DuplexChannel``:
 
 * Blender's window (which binds) and the trainer: :class:`StartRun`, :class:`PauseRun`,
-  :class:`ResumeRun`, :class:`StopRun` one way; :class:`Status`, :class:`Targets`,
-  :class:`Progress`, :class:`Samples`, :class:`Conclusion` and :class:`Finished` the other.
+  :class:`ResumeRun`, :class:`StopRun` one way; :class:`Status`, :class:`Notice`,
+  :class:`Targets`, :class:`Progress`, :class:`Samples`, :class:`Conclusion` and
+  :class:`Finished` the other.
 * The trainer's render pool and a render worker (which binds): :class:`RenderRequest` one way,
   :class:`WorkerReady`, :class:`RenderReply` and :class:`RenderFailure` the other.
 
@@ -70,6 +71,12 @@ class Status(_Message, tag="status"):
     text: str
 
 
+class Notice(_Message, tag="notice"):
+    """Something that a person should know from now to the end of the run, a sentence."""
+
+    text: str
+
+
 class Targets(_Message, tag="targets"):
     """The targets are known.
 
@@ -106,6 +113,9 @@ class Progress(_Message, tag="progress"):
         without one.
     mean, std
         Of each optimised parameter, in internal units.
+    converged
+        Whether the estimator sees no reason to go on; None for one that cannot tell, which makes
+        all of its steps.
     """
 
     step: int
@@ -117,6 +127,7 @@ class Progress(_Message, tag="progress"):
     d_sim: float
     mean: dict[str, float]
     std: dict[str, float]
+    converged: bool | None = None
 
 
 class Samples(_Message, tag="samples"):
@@ -261,6 +272,7 @@ Message = (
     | ResumeRun
     | StopRun
     | Status
+    | Notice
     | Targets
     | Progress
     | Samples

@@ -61,16 +61,10 @@ def compared(
     targets
         ``(N, S, S, 3)`` uint8.
     render
-        ``(M, 12)`` parameters to ``(M, S, S, 3)`` uint8 images.
+        ``(M, 12)`` parameters to ``(M, S, S, 3)`` uint8 images; called once.
     generator
         Source of the samples and of the comparison's own chance.
     """
-    if len(targets) < two_sample_test.MIN_COUNT:
-        return replace(
-            conclusion,
-            not_compared=f"The result was not compared with the targets: that takes at least "
-            f"{two_sample_test.MIN_COUNT} of them.",
-        )
     parameters = model.to_parameters(model.sample(fresh_renders(len(targets)), generator))
     if not np.isfinite(parameters).all():
         return replace(
@@ -79,6 +73,12 @@ def compared(
             "are too large to render.",
         )
     renders = render(parameters)
+    if len(targets) < two_sample_test.MIN_COUNT:
+        return replace(
+            conclusion,
+            not_compared=f"The result was not compared with the targets: that takes at least "
+            f"{two_sample_test.MIN_COUNT} of them.",
+        )
     found = two_sample_test.compare(targets, renders, generator)
     log.info("Classifier two-sample test: %s", found)
     return replace(

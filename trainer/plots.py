@@ -19,6 +19,7 @@ def save_parameters(
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
+    from matplotlib.ticker import MaxNLocator
 
     steps = np.array([row.step for row in rows])
     columns = min(3, len(names))
@@ -35,10 +36,13 @@ def save_parameters(
         if name in truth:
             known = truth[name].distribution
             ax.axhline(known.mean, color="k", linestyle="--", linewidth=1, label="truth ± spread")
+            drawn = truth[name].drawn_mean
+            ax.axhline(drawn, color="C1", linestyle="-.", linewidth=1, label="mean of the targets")
             for edge in (known.mean - known.std, known.mean + known.std):
                 ax.axhline(edge, color="k", linestyle=":", linewidth=0.8)
         ax.set_title(name)
         ax.set_xlabel("step")
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.legend(fontsize="small")
     for ax in axes.flat[len(names) :]:
         ax.set_visible(False)

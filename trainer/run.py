@@ -24,6 +24,7 @@ from gdr_core.messages import (
     Conclusion,
     Finished,
     Message,
+    Notice,
     Progress,
     RunStatus,
     Samples,
@@ -60,6 +61,7 @@ STOP_BUDGET_S = 2.0
 class _Totals:
     step: int = 0
     renders: int = 0
+    converged: bool | None = None
     seconds: dict[str, float] = field(
         default_factory=lambda: {"total": 0.0, "render": 0.0, "train": 0.0}
     )
@@ -100,7 +102,7 @@ class Run:
         controls: Controls,
         resume: bool = False,
     ):
-        self.settings = settings
+        self.settings = settings.filled()
         self.path = Path(folder)
         self.observe = observe
         self.controls = controls
@@ -176,17 +178,15 @@ class Run:
     def _optimize(self, pool: RenderPool) -> tuple[str, str]:
         """Make the steps; return how they ended, ``done`` or ``stopped``, and a sentence."""
         self._tell(RunStatus.RUNNING, f"Optimizing on {device.describe(self._device)}")
-        report = StepReport()
+        totals = self._totals
         try:
-            while self._totals.step < self._planned_steps() and not report.converged:
+            while totals.step < self._planned_steps() and not totals.converged:
                 self._wait_while_paused()
-                report = self._step(pool)
-                if report.note:
-                    self._tell(RunStatus.RUNNING, report.note)
+                self._step(pool)
         except Stopped:
             self._tell(RunStatus.STOPPING, "Saving what was reached")
             return "stopped", self._summary("Stopped")
-        return "done", self._summary("Done") + _verdict(report)
+        return "done", self._verdict()
 
     def _conclude(
         self, pool: RenderPool, target_images: np.ndarray, status: str, seed: int
@@ -205,7 +205,13 @@ class Run:
                 self._leave_at = time.monotonic() + STOP_BUDGET_S
             generator = torch.Generator().manual_seed(seed)
             model = self._estimator.model
-            return conclusion.compared(found, target_images, model, pool.render, generator)
+
+            def render(parameters: np.ndarray) -> np.ndarray:
+                renders = pool.render(parameters)
+                self._folder.save_sheet("result", renders)
+                return renders
+
+            return conclusion.compared(found, target_images, model, render, generator)
         except Stopped:
             return replace(found, not_compared=NOT_COMPARED[status])
         except Exception as error:
@@ -276,7 +282,7 @@ class Run:
             self._record(StepReport())
             self._save_checkpoint()
 
-    def _step(self, pool: RenderPool) -> StepReport:
+    def _step(self, pool: RenderPool) -> None:
         began = time.perf_counter()
         z = self._estimator.propose()
         parameters = self._estimator.model.to_parameters(z)
@@ -302,6 +308,7 @@ class Run:
         totals = self._totals
         totals.step = step
         totals.renders += len(z)
+        totals.converged = report.converged
         totals.seconds["render"] += rendered - began
         totals.seconds["train"] += ended - rendered
         totals.seconds["total"] += ended - began
@@ -314,7 +321,9 @@ class Run:
         # Not what was rendered: an estimator may try what it does not believe in.
         believed = model.to_parameters(model.sample(PREVIEW_SAMPLES, self._preview))
         self.observe(Samples(step=step, parameters=believed))
-        return report
+        if report.note:
+            log.info("%s", report.note)
+            self.observe(Notice(text=report.note))
 
     def _planned_steps(self) -> int:
         training = self.settings.training
@@ -361,6 +370,7 @@ class Run:
                 d_sim=report.d_sim,
                 mean=dict(zip(model.names, mean, strict=True)),
                 std=dict(zip(model.names, std, strict=True)),
+                converged=report.converged,
             )
         )
 
@@ -371,6 +381,7 @@ class Run:
             {
                 "step": totals.step,
                 "renders": totals.renders,
+                "converged": totals.converged,
                 "seconds": totals.seconds,
                 "estimator_name": self.settings.training.estimator,
                 "targets": self._digest,
@@ -397,7 +408,9 @@ class Run:
                 f"The checkpoint in {self.path} does not fit its config.toml, which was changed "
                 f"since; change it back, or start a new run."
             ) from error
-        self._totals = _Totals(state["step"], state["renders"], dict(state["seconds"]))
+        self._totals = _Totals(
+            state["step"], state["renders"], state.get("converged"), dict(state["seconds"])
+        )
         log.info("Going on after step %d", self._totals.step)
 
     def _finish(self, status: str, text: str = "", reached: Conclusion | None = None) -> Outcome:
@@ -423,6 +436,7 @@ class Run:
             settings=self.settings,
             steps=totals.step,
             renders=totals.renders,
+            converged=totals.converged,
             seconds=totals.seconds,
             parameters=self._reached,
             correlation=model.correlation.tolist(),
@@ -434,6 +448,16 @@ class Run:
         totals = self._totals
         return f"{word} after {totals.step} steps and {totals.renders} renders"
 
+    def _verdict(self) -> str:
+        """Return how a run ended that was not stopped."""
+        converged, training = self._totals.converged, self.settings.training
+        if converged is None:
+            return self._summary("Done")
+        if converged:
+            return f"{self._summary('Done')}: converged"
+        limit = "steps" if self._totals.step >= training.steps else "renders"
+        return f"{self._summary('Not converged')}; give it more {limit}"
+
     def _tell(self, status: RunStatus, text: str) -> None:
         log.info("%s", text)
         self.observe(Status(status=status, text=text))
@@ -444,13 +468,6 @@ class Run:
             for name, known in self._truth.items()
         }
         self.observe(Finished(status=status, text=text, folder=str(self.path), truth=truth))
-
-
-def _verdict(report: StepReport) -> str:
-    """Return what to add to the summary about whether the run has arrived."""
-    if report.converged is None:
-        return ""
-    return ": converged" if report.converged else ", but not converged; give it more steps"
 
 
 @dataclass(frozen=True)

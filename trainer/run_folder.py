@@ -8,7 +8,8 @@
 ``checkpoint.safetensors``     the state after the last step, for ``--resume``
 ``targets.npy``                hidden targets, for ``--resume``
 ``images/real.png``            contact sheet of the targets
-``images/sim_samples_*.png``   contact sheets of renders, every ten steps
+``images/result.png``          contact sheet of fresh renders of the result
+``images/sim_samples_*.png``   contact sheets of what a step rendered, every ten steps
 ``plots/parameters.png``       means and spreads against steps
 ``tensorboard/``               the same numbers as TensorBoard events
 ``trainer.log``                what happened
@@ -87,6 +88,8 @@ class RunFolder:
             raise BadSettings(f"The folder {path} cannot be written ({error.strerror}).") from error
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         self._handler = handler
+        # A resumed run goes on from there, and may end without another.
+        (self.path / "images" / "result.png").unlink(missing_ok=True)
         logging.getLogger().addHandler(handler)
         self._events: Any = None
 
@@ -153,6 +156,7 @@ class RunFolder:
         settings: RunSettings,
         steps: int,
         renders: int,
+        converged: bool | None,
         seconds: dict[str, float],
         parameters: dict[str, Distribution],
         correlation: list[list[float]],
@@ -161,8 +165,9 @@ class RunFolder:
     ) -> None:
         """Write ``result.json``; means, spreads and their errors are in internal units.
 
-        The correlation is that of the underlying normals, ``K`` lists of ``K`` numbers in the
-        order of the parameters, null where they are independent.
+        ``converged`` is null for an estimator that cannot tell. The correlation is that of the
+        underlying normals, ``K`` lists of ``K`` numbers in the order of the parameters, null where
+        they are independent.
         """
         result = {
             "schema": RESULT_SCHEMA,
@@ -171,6 +176,7 @@ class RunFolder:
             "seed": settings.seed,
             "steps": steps,
             "renders": renders,
+            "converged": converged,
             "seconds": {name: round(value, 3) for name, value in seconds.items()},
             "parameters": {
                 name: _plain(value)

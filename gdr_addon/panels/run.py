@@ -30,7 +30,9 @@ class GDR_PT_run(Sidebar, bpy.types.Panel):
             row.operator(ids.START, icon="PLAY")
             self._draw_obstacle(context)
         if run.message:
-            text.draw(layout, context, run.message, icon=_ICONS.get(run.status, "NONE"))
+            text.draw(layout, context, run.message, icon=icon_of(run))
+        for sentence in run.notices.splitlines():
+            text.draw(layout, context, sentence, icon="INFO")
         if run.status == "FAILED":
             layout.operator(ids.OPEN_LOG, icon="TEXT")
 
@@ -44,11 +46,7 @@ class GDR_PT_run(Sidebar, bpy.types.Panel):
         row.operator(ids.STOP, icon="SNAP_FACE")
 
     def _draw_progress(self, run) -> None:
-        words = f"Step {run.step} of {run.steps}" if run.steps else run.status.title()
-        left = text.duration(run.eta)
-        if left and run.status == "RUNNING":
-            words += f", {left} left"
-        self.layout.progress(factor=run.progress, type="BAR", text=words)
+        self.layout.progress(factor=run.progress, type="BAR", text=progress_of(run))
 
     def _draw_obstacle(self, context: bpy.types.Context) -> None:
         layout = self.layout
@@ -60,3 +58,23 @@ class GDR_PT_run(Sidebar, bpy.types.Panel):
         why = settings_from_scene.problem(context.scene)
         if why:
             text.draw(layout, context, why, icon="INFO")
+
+
+def icon_of(run) -> str:
+    """Return the icon of the run's message: one that did not arrive has no check mark."""
+    if run.status == "DONE" and run.ends_itself and not run.converged:
+        return "ERROR"
+    return _ICONS.get(run.status, "NONE")
+
+
+def progress_of(run) -> str:
+    """Return what stands in the progress bar."""
+    if not run.steps:
+        return run.status.title()
+    if run.converged:
+        return f"Converged after {run.step} steps"
+    if run.ends_itself:
+        return f"Step {run.step} of at most {run.steps}"
+    left = text.duration(run.eta)
+    words = f"Step {run.step} of {run.steps}"
+    return f"{words}, {left} left" if left and run.status == "RUNNING" else words

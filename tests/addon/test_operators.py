@@ -8,11 +8,20 @@ import bpy
 import numpy as np
 import pytest
 from gdr.gdr_addon import ids, run_state, run_timer, text, trainer_check
+from gdr.gdr_addon.panels.run import icon_of, progress_of
 from gdr.gdr_addon.run_view import RunView
 from gdr.gdr_addon.settings_from_scene import to_settings
 from gdr.gdr_core import superformula
 from gdr.gdr_core.families import Distribution
-from gdr.gdr_core.messages import Conclusion, Finished, Indistinguishability, Progress, RunStatus
+from gdr.gdr_core.messages import (
+    Conclusion,
+    Finished,
+    Indistinguishability,
+    Notice,
+    Progress,
+    RunStatus,
+    Status,
+)
 
 
 def test_a_run_under_background_waits_for_its_end(scene):
@@ -205,6 +214,55 @@ def test_a_view_takes_in_what_the_result_is_worth(scene):
     # The next run knows nothing of this one.
     run_state.write(run, RunView.starting(to_settings(scene), "/y"))
     assert (run.comparison, run.parameters["m1"].mean_error) == ("", -1.0)
+
+
+def progress(step, converged=None):
+    return Progress(
+        **{"step": step, "steps": 100, "renders": 20 * step, "seconds": 1.0, "eta_seconds": 42.0},
+        **{"d_real": float("nan"), "d_sim": float("nan"), "mean": {}, "std": {}},
+        converged=converged,
+    )
+
+
+def test_a_run_that_arrived_looks_like_it_and_another_does_not(scene):
+    view = RunView.starting(to_settings(scene), "/x")
+    run = bpy.context.window_manager.gdr_run
+
+    def shown(*events):
+        for event in events:
+            view.apply(event)
+        run_state.write(run, view)
+        return progress_of(run), icon_of(run)
+
+    running = Status(status=RunStatus.RUNNING, text="Optimizing")
+    done = Finished(status=RunStatus.DONE, text="Done", folder="/x")
+    # One that cannot tell makes all of its steps.
+    assert shown(running, progress(80)) == ("Step 80 of 100, 42 s left", "NONE")
+    assert shown(progress(100), done)[1] == "CHECKMARK"
+    assert shown(running, progress(8, converged=False)) == ("Step 8 of at most 100", "NONE")
+    assert run.progress == pytest.approx(0.08)
+    assert shown(done)[1] == "ERROR"
+    assert shown(running, progress(9, converged=True))[0] == "Converged after 9 steps"
+    assert run.progress == 1.0
+    assert shown(done)[1] == "CHECKMARK"
+
+
+def test_a_notice_stays_to_the_end_of_the_run(scene):
+    view = RunView.starting(to_settings(scene), "/x")
+    run = bpy.context.window_manager.gdr_run
+    for event in (
+        Notice(text="The light is another"),
+        progress(5, converged=False),
+        Notice(text="The camera too"),
+        Status(status=RunStatus.RUNNING, text="Comparing"),
+        Finished(status=RunStatus.DONE, text="Done", folder="/x"),
+    ):
+        assert view.apply(event)
+    run_state.write(run, view)
+    assert run.notices == "The light is another.\nThe camera too."
+    assert run.message == "Done"
+    run_state.write(run, RunView.starting(to_settings(scene), "/y"))
+    assert run.notices == ""
 
 
 def test_errors_are_written_in_internal_units():

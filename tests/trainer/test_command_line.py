@@ -2,6 +2,7 @@
 """What the arguments mean; runs with a real Blender are in ``test_optimize.py``."""
 
 import io
+import math
 import re
 import subprocess
 import sys
@@ -52,6 +53,28 @@ def test_every_option_reaches_its_setting(tmp_path):
     assert (training.batch, training.steps, training.max_renders) == (32, 7, 100)
     assert (training.size, training.device, found.seed) == (128, "cpu", 5)
     assert (rendering.renderer, rendering.workers) == ("solid", 2)
+
+
+@pytest.mark.parametrize(
+    ("argv", "pace"),
+    [
+        ([], ("regression", 20, 100)),
+        (["--steps", "7"], ("regression", 20, 7)),
+        (["--estimator", "adversarial"], ("adversarial", 64, 80)),
+        (["--estimator", "adversarial", "--batch", "32"], ("adversarial", 32, 80)),
+    ],
+)
+def test_an_estimator_has_its_own_batch_and_steps(argv, pace, tmp_path):
+    def paced(*argv):
+        training = settings_of(*argv, "--out", "x").training
+        return training.estimator, training.batch, training.steps
+
+    assert paced(*HIDDEN, *argv) == pace
+    path = tmp_path / "run.toml"
+    # What a file says of one estimator is not meant for the other.
+    path.write_text('[training]\nestimator = "regression"\nbatch = 10\nsteps = 9\n')
+    kept = (pace[0], *((10, 9) if not argv else (10, 7) if "--steps" in argv else pace[1:]))
+    assert paced("--config", str(path), *HIDDEN, *argv) == kept
 
 
 def test_arguments_win_over_the_config_file(tmp_path):
@@ -137,6 +160,25 @@ def test_the_bar_shows_everything_on_eighty_columns():
     lines = console.file.getvalue().splitlines()
     assert re.fullmatch(r"Optimizing on cuda \(.*\) ━+ +10/80 steps, 0:01:03 left *", lines[0])
     assert lines[1].strip() == "640 renders  m1 2.25±2.25 m2 2.25±2.25"
+
+
+def test_a_notice_is_a_line_of_its_own(capsys):
+    with progress.Progress(quiet=False, verbose=False) as bar:
+        bar.observe(messages.Status(status="RUNNING", text="Optimizing on cpu"))
+        bar.observe(messages.Notice(text="The targets are in another light, " + 60 * "x"))
+        for step, converged in ((5, False), (8, True)):
+            bar.observe(
+                messages.Progress(
+                    **{"step": step, "steps": 100, "renders": 160, "seconds": 9.0},
+                    **{"eta_seconds": 63.2, "d_real": math.nan, "d_sim": math.nan},
+                    **{"mean": {"m1": 2.25}, "std": {"m1": 0.1}, "converged": converged},
+                )
+            )
+    assert capsys.readouterr().err.splitlines() == [
+        "Optimizing on cpu",
+        "The targets are in another light, " + 60 * "x" + ".",
+        "8 of at most 100 steps, 160 renders  m1 2.25±0.10",
+    ]
 
 
 @pytest.mark.parametrize(

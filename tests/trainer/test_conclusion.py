@@ -5,6 +5,8 @@ import csv
 import io
 import json
 import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -15,7 +17,14 @@ from rich.console import Console
 from gdr_core import messages, sentences
 from gdr_core.errors import GdrError
 from gdr_core.families import Distribution
-from gdr_core.messages import Conclusion, Finished, Indistinguishability, Progress, RunStatus
+from gdr_core.messages import (
+    Conclusion,
+    Finished,
+    Indistinguishability,
+    Notice,
+    Progress,
+    RunStatus,
+)
 from gdr_core.parameters import defaults
 from gdr_core.settings import RenderSettings, RunSettings, TargetSettings, TrainingSettings
 from trainer import cli, conclusion
@@ -70,6 +79,8 @@ def test_a_run_ends_with_a_comparison(done):
     assert outcome.conclusion == seen[-2]
     assert result["indistinguishability"] == msgspec.to_builtins(found)
     assert (found.count, found.renders) == (16, 16)
+    assert result["converged"] is False
+    assert outcome.text == "Not converged after 3 steps and 60 renders; give it more steps"
     assert 0.0 <= found.low <= found.accuracy <= found.high <= 1.0
     assert (result["differences"], result["not_compared"]) == ([], None)
     # Those renders are not the run's.
@@ -133,16 +144,29 @@ def test_what_the_estimator_knows_of_itself_is_told(tmp_path, monkeypatch):
     assert result["undetermined"] == ["m2"]
 
 
+def test_what_the_estimator_noticed_is_told(tmp_path, monkeypatch):
+    update = Regression.update
+    monkeypatch.setattr(
+        Regression, "update", lambda self, *a: replace(update(self, *a), note="It is dark")
+    )
+    _, seen, _ = execute(tmp_path / "run", with_steps(1))
+    assert [message.text for message in seen if isinstance(message, Notice)] == ["It is dark"]
+
+
 def model() -> ProbabilityModel:
     return ProbabilityModel(HIDDEN, defaults())
 
 
 def test_few_targets_are_not_compared():
-    def render(_):
-        raise AssertionError("Nothing needs to be rendered.")
+    rendered = []
+
+    def render(parameters):
+        rendered.append(parameters)
+        return images
 
     images = np.zeros((3, 32, 32, 3), np.uint8)
     found = conclusion.compared(Conclusion(), images, model(), render, torch.Generator())
+    assert [len(parameters) for parameters in rendered] == [3]  # For the person to look at.
     assert found.indistinguishability is None
     assert found.not_compared.endswith("that takes at least 4 of them.")
 
@@ -201,7 +225,7 @@ def concluded(found: Conclusion) -> str:
     }
     shown = progress.Progress(quiet=False, verbose=False)
     shown._console = Console(width=80, file=io.StringIO(), markup=False)
-    shown.conclude(Outcome("done", "Done after 3 steps", parameters, found), "runs/x")
+    shown.conclude(Outcome("done", "Done after 3 steps", parameters, found), Path("runs/x"))
     return shown._console.file.getvalue()
 
 

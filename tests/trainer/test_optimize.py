@@ -19,6 +19,8 @@ from trainer import cli
 
 ROOT = Path(__file__).parents[2]
 SMALL = ["--size", "32", "--batch", "16", "--seed", "3", "--workers", "1"]
+REFERENCE = [*SMALL, "--estimator", "adversarial"]
+"""Makes all of its steps, however well it does."""
 HIDDEN = ["--hidden", "m1=2.25:0.1", "--hidden", "m2=2.25:0.1", "--hidden-count", "16"]
 
 
@@ -40,14 +42,14 @@ def result(folder: Path) -> dict:
 def whole(tmp_path_factory):
     """A run of twelve steps that nothing disturbs."""
     folder = tmp_path_factory.mktemp("whole") / "run"
-    assert optimize(*HIDDEN, *SMALL, "--steps", 12, "--out", folder) == 0
+    assert optimize(*HIDDEN, *REFERENCE, "--steps", 12, "--out", folder) == 0
     return folder
 
 
 def test_a_run_leaves_every_file(whole):
     found = result(whole)
     assert list(found) == [
-        *("schema", "status", "estimator", "seed", "steps", "renders", "seconds"),
+        *("schema", "status", "estimator", "seed", "steps", "renders", "converged", "seconds"),
         *("parameters", "undetermined", "correlation", "truth"),
         *("indistinguishability", "differences", "not_compared"),
     ]
@@ -61,7 +63,8 @@ def test_a_run_leaves_every_file(whole):
     assert float(rows[0]["m1_mean"]) == pytest.approx(1.2)
     assert float(rows[-1]["m1_mean"]) == found["parameters"]["m1"]["mean"]
     assert float(rows[-1]["m2_std"]) == found["parameters"]["m2"]["std"]
-    for name in ("real", "sim_samples_000", "sim_samples_010"):
+    assert found["converged"] is None
+    for name in ("real", "result", "sim_samples_000", "sim_samples_010"):
         sheet = np.asarray(Image.open(whole / "images" / f"{name}.png"))
         assert sheet.shape == (4 * 34 + 2, 4 * 34 + 2, 3)
         assert sheet.std() > 5
@@ -83,7 +86,7 @@ def test_the_same_seed_gives_the_same_history(whole, tmp_path):
 
 def test_a_resumed_run_ends_like_one_that_was_not_interrupted(whole, tmp_path):
     folder = tmp_path / "run"
-    assert optimize(*HIDDEN, *SMALL, "--steps", 5, "--out", folder) == 0
+    assert optimize(*HIDDEN, *REFERENCE, "--steps", 5, "--out", folder) == 0
     assert optimize("--resume", folder, "--steps", 12) == 0
     assert history(folder) == history(whole)
     assert result(folder)["parameters"] == result(whole)["parameters"]
@@ -111,7 +114,7 @@ def test_a_run_that_ended_before_its_first_step_may_begin_again(tmp_path, capsys
 def test_a_run_that_diverges_says_so_and_keeps_what_it_had(tmp_path, capsys):
     config, folder = tmp_path / "run.toml", tmp_path / "run"
     config.write_text("[training.options]\ngap = -1.0\ns_lr = 1e30\n")
-    assert optimize("--config", config, *HIDDEN, *SMALL, "--steps", 6, "--out", folder) == 1
+    assert optimize("--config", config, *HIDDEN, *REFERENCE, "--steps", 6, "--out", folder) == 1
     said = capsys.readouterr().err
     assert "too large to render" in said or "diverged" in said
     assert "Traceback" not in said
@@ -151,19 +154,21 @@ def test_a_resumed_run_keeps_its_hidden_targets(whole, tmp_path):
 
 def test_a_run_that_did_not_arrive_says_so(tmp_path):
     folder = tmp_path / "run"
-    argv = [*HIDDEN, *SMALL, "--estimator", "regression", "--steps", 2]
-    assert optimize(*argv, "--out", folder) == 0
-    assert (
-        "Done after 2 steps and 32 renders, but not converged"
-        in (folder / "trainer.log").read_text()
-    )
+    assert optimize(*HIDDEN, *SMALL, "--steps", 2, "--out", folder) == 0
+    said = (folder / "trainer.log").read_text()
+    assert "Not converged after 2 steps and 32 renders; give it more steps" in said
+    assert result(folder)["converged"] is False
+    assert optimize("--resume", folder, "--max-renders", 40, "--steps", 9) == 0
+    assert "32 renders; give it more renders" in (folder / "trainer.log").read_text()
 
 
 def test_regression_reads_the_distribution_off_few_renders(tmp_path):
     folder = tmp_path / "run"
-    argv = [*HIDDEN[:4], "--estimator", "regression", "--batch", 20, "--max-renders", 400]
-    assert optimize(*argv, "--seed", 0, "--out", folder) == 0
+    assert optimize(*HIDDEN[:4], "--seed", 0, "--out", folder) == 0
     found = result(folder)
+    assert found["converged"] is True
+    assert optimize("--resume", folder) == 0  # There is nothing left to do.
+    assert result(folder)["renders"] == found["renders"]
     assert ": converged" in (folder / "trainer.log").read_text()
     assert found["renders"] < 400
     for name in ("m1", "m2"):
@@ -173,7 +178,7 @@ def test_regression_reads_the_distribution_off_few_renders(tmp_path):
 
 
 def start(folder: Path, *argv) -> subprocess.Popen:
-    command = [sys.executable, "-m", "trainer", "optimize", *HIDDEN, *SMALL, *argv]
+    command = [sys.executable, "-m", "trainer", "optimize", *HIDDEN, *REFERENCE, *argv]
     process = subprocess.Popen(
         [*command, "--steps", "100000", "--out", str(folder)],
         cwd=ROOT,
@@ -216,7 +221,7 @@ def test_a_killed_run_goes_on_from_its_checkpoint(whole, tmp_path):
 
 
 def test_the_limit_of_renders_ends_the_run(tmp_path):
-    assert optimize(*HIDDEN, *SMALL, "--max-renders", 50, "--out", tmp_path / "run") == 0
+    assert optimize(*HIDDEN, *REFERENCE, "--max-renders", 50, "--out", tmp_path / "run") == 0
     assert result(tmp_path / "run")["renders"] == 48
 
 

@@ -35,6 +35,7 @@ class Progress:
             console=self._console,
             disable=quiet or not self._console.is_terminal,
         )
+        self._verbose = verbose
         self._task = self._bar.add_task("Starting", total=None, steps="", state="")
         level = logging.INFO if verbose else logging.WARNING
         self._handler = RichHandler(
@@ -57,16 +58,24 @@ class Progress:
         if isinstance(message, messages.Status):
             self._bar.update(self._task, description=message.text)
             if not self._console.is_terminal:
-                self._console.print(message.text)
+                self._say(message.text)
+        elif isinstance(message, messages.Notice):
+            self._say(f"{message.text}.")
         elif isinstance(message, messages.Progress):
-            state = _state(message)
-            steps = f"{message.step}/{message.steps} steps{_left(message.eta_seconds)}"
+            state, steps = _state(message), _steps(message)
+            # An estimator that ends the run is at the end before the last step.
+            total = message.step if message.converged else message.steps
             self._bar.update(
-                self._task, completed=message.step, total=message.steps, steps=steps, state=state
+                self._task, completed=message.step, total=total, steps=steps, state=state
             )
-            last = message.step == message.steps
+            last = message.step == total
             if not self._console.is_terminal and (message.step % LINE_EVERY == 0 or last):
                 self._console.print(f"{steps}, {state}", soft_wrap=True)
+
+    def _say(self, text: str) -> None:
+        """Print a line, above the bar; the log's lines show it already where they are shown."""
+        if not self._verbose:
+            self._console.print(text, soft_wrap=True, highlight=False)
 
     def conclude(self, outcome: Outcome, folder: Path) -> None:
         """Print the result and where its files are."""
@@ -80,10 +89,11 @@ class Progress:
         self._console.print(f"Run folder: {folder}", soft_wrap=True, highlight=False)
         if not outcome.parameters:
             return  # It ended before it began; there are no pictures.
+        pictures = "  images/real.png and images/result.png: targets, and renders of the result"
+        if not (folder / "images" / "result.png").is_file():
+            pictures = "  images/real.png and images/sim_samples_*.png: targets and renders"
         self._console.print(
-            "  images/real.png and images/sim_samples_*.png: targets and renders\n"
-            "  plots/parameters.png: how the distribution moved",
-            highlight=False,
+            f"{pictures}\n  plots/parameters.png: how the distribution moved", highlight=False
         )
 
 
@@ -116,6 +126,12 @@ def table(parameters: dict[str, Distribution], found: messages.Conclusion) -> li
 
 def _with_error(value: float, error: float | None) -> str:
     return f"{value:.3f}" if error is None else f"{value:.3f} ± {error:.3f}"
+
+
+def _steps(message: messages.Progress) -> str:
+    if message.converged is not None:
+        return f"{message.step} of at most {message.steps} steps"
+    return f"{message.step}/{message.steps} steps{_left(message.eta_seconds)}"
 
 
 def _left(seconds: float) -> str:
