@@ -7,6 +7,9 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+EVENING = 0.3
+"""Power of their size by which strong components are weakened, so that subtle ones are seen: 0 for
+not at all, 1 for all alike."""
 THUMBNAIL = 64
 """Pixels along a side, at most, of what is kept of a picture."""
 
@@ -52,5 +55,6 @@ def principal_components(
     centre = (weight[:, None] * rows).sum(0) / weight.sum()
     _, sizes, axes = torch.linalg.svd((rows - centre) * weight.sqrt()[:, None], full_matrices=False)
     strong = int((sizes > 1e-3 * sizes[0]).sum())
-    axes = axes[: max(1, min(count, strong))]
+    kept = max(1, min(count, strong))
+    axes = axes[:kept] * (sizes[:kept, None] / sizes[0]).clamp(min=1e-12) ** -EVENING
     return (known - centre) @ axes.T, (targets - centre) @ axes.T
