@@ -17,6 +17,7 @@ STEPS, ROWS = map(int, sys.argv[sys.argv.index("--") + 1 :])
 def steps():
     yield from show_sidebar("GDR")
     gdr = bpy.context.scene.gdr
+    gdr.estimator = "adversarial"  # Does not end by itself.
     gdr.steps, gdr.preview_rows = STEPS, ROWS
     yield from extension.start(wait_for_step=0)
     yield from until(extension.ended, 800, "the end")

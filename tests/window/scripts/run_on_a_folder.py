@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Install the archive, click Start Optimization on a folder of images, watch it arrive.
 
-Arguments: the archive, the folder, the trainer's Python, steps.
+Arguments: the archive, the folder, the trainer's Python.
 """
 
 import sys
@@ -10,7 +10,7 @@ import bpy
 import extension
 from drive import click_button, run, screenshot, show_sidebar, until
 
-ARCHIVE, FOLDER, PYTHON, STEPS = sys.argv[sys.argv.index("--") + 1 :]
+ARCHIVE, FOLDER, PYTHON = sys.argv[sys.argv.index("--") + 1 :]
 
 
 def steps():
@@ -22,16 +22,10 @@ def steps():
     gdr = bpy.context.scene.gdr
     yield from until(lambda: len(gdr.parameters) == 12, 5, "the scene gets its parameters")
     gdr.target, gdr.folder = "FOLDER", FOLDER
-    gdr.steps = int(STEPS)
     yield extension.settle()
     screenshot("before.png")
     before = extension.own_objects()
 
-    yield from extension.start(wait_for_step=0)
-    yield from until(lambda: extension.gdr_run().step >= 1 or extension.ended(), 60, "a step")
-    yield extension.settle()
-    screenshot("start.png")
-    first = extension.preview_points()
     seen = []
 
     def note():
@@ -40,9 +34,12 @@ def steps():
             seen.append(state)
         return extension.ended()
 
-    half = int(STEPS) // 2
-    yield from until(lambda: note() or extension.gdr_run().step >= half, 300, "half of the steps")
+    yield from extension.start(wait_for_step=0)
+    yield from until(lambda: note() or extension.gdr_run().step >= 1, 60, "a step")
     yield extension.settle()
+    screenshot("start.png")
+    first = extension.preview_points()
+    yield from until(lambda: note() or extension.gdr_run().step >= 4, 120, "the fourth step")
     screenshot("middle.png")
     yield from until(note, 300, "the end")
     yield extension.settle()
@@ -53,6 +50,8 @@ def steps():
     report = {
         **extension.outcome(),
         "progress": state.progress,
+        "converged": state.converged,
+        "notices": state.notices,
         "renders": state.renders,
         "seen": seen,
         "targets": state.target_count,

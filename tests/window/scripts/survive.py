@@ -11,6 +11,7 @@ from extension import gdr_run, outcome, press
 
 def prepare():
     gdr = bpy.context.scene.gdr
+    gdr.estimator = "adversarial"  # Does not end by itself.
     gdr.steps, gdr.batch, gdr.size, gdr.hidden_count = 100_000, 8, "32", 8
     extension.preferences().workers = 1
 
