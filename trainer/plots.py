@@ -40,6 +40,7 @@ def save_parameters(
             ax.axhline(drawn, color="C1", linestyle="-.", linewidth=1, label="mean of the targets")
             for edge in (known.mean - known.std, known.mean + known.std):
                 ax.axhline(edge, color="k", linestyle=":", linewidth=0.8)
+        _leave_out_excursions(ax, mean, std, truth.get(name))
         ax.set_title(name)
         ax.set_xlabel("step")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -49,3 +50,13 @@ def save_parameters(
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
     plt.close(figure)
+
+
+def _leave_out_excursions(ax, mean: np.ndarray, std: np.ndarray, truth: Truth | None) -> None:
+    """Keep what was far from start, end and truth on the way from flattening all the rest."""
+    ends = [(mean[0], std[0]), (mean[-1], std[-1])]
+    if truth is not None:
+        ends.append((truth.distribution.mean, truth.distribution.std))
+    low, high = min(m - s for m, s in ends), max(m + s for m, s in ends)
+    bottom, top = ax.get_ylim()
+    ax.set_ylim(max(bottom, low - (high - low)), min(top, high + (high - low)))

@@ -5,9 +5,10 @@ from contextlib import closing
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 
 from gdr_core.errors import BadSettings, GdrError
-from trainer import checkpoint, history
+from trainer import checkpoint, history, plots
 from trainer.history import History, Row
 from trainer.images import contact_sheet
 from trainer.run_folder import RunFolder
@@ -77,6 +78,18 @@ def test_history_keeps_what_a_resumed_run_has_and_drops_the_rest(tmp_path):
     assert third.rows == []
     header = path.read_text().splitlines()[0]
     assert header == "step,renders,seconds,d_real,d_sim,m1_mean,m1_std,m2_mean,m2_std"
+
+
+@pytest.mark.parametrize("wild", [0.5, 800.0])
+def test_a_plot_shows_the_way_but_no_excursion(tmp_path, monkeypatch, wild):
+    limits = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: limits.extend(figure.axes))
+    means = (1.0, 1.0 + wild, 2.0)
+    rows = [Row(n, 20 * n, 1.0, math.nan, math.nan, (m,), (0.5,)) for n, m in enumerate(means)]
+    plots.save_parameters(tmp_path / "plot.png", rows, ("m1",), {})
+    bottom, top = limits[0].get_ylim()
+    assert bottom <= 0.5
+    assert 2.5 <= top <= 4.5
 
 
 def test_one_process_at_a_time_writes_a_folder(tmp_path):
