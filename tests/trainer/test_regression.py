@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from gdr_core.families import Distribution
 from gdr_core.settings import TrainingSettings
 from trainer import checkpoint, estimators
 from trainer.probability_model import ProbabilityModel
+from trainer.regression import network
 
 START = {
     "m1": Distribution(mean=1.2, std=0.4),
@@ -74,6 +77,100 @@ def test_it_goes_on_from_a_checkpoint_as_if_it_had_not_stopped(tmp_path):
         assert torch.equal(one, two)
         assert whole.update(one, discs(one)) == resumed.update(two, discs(two))
     assert torch.equal(whole.model.mean, resumed.model.mean)
+
+
+def another_camera(pictures: np.ndarray) -> np.ndarray:
+    """The pictures darker, on another background, and a pixel further to the right."""
+    shifted = np.roll(pictures, 1, axis=2).astype(float) / 255
+    return (255 * (0.15 + 0.6 * shifted**1.8)).astype(np.uint8)
+
+
+def test_it_notices_targets_of_another_camera_and_looks_past_it():
+    x, pictures = hidden(100)
+    estimator = make(0, another_camera(pictures))
+    notes, renders = [], 0
+    while renders < 900:
+        assert estimator.varies_light == bool(notes)
+        z = estimator.propose()
+        report = estimator.update(z, discs(z))
+        notes += [report.note] if report.note else []
+        renders += len(z)
+    assert len(notes) == 1
+    assert "light, exposure" in notes[0]
+    # A disc's place is what another camera changes, so that is not found; its radius is.
+    assert not report.converged
+    assert estimator.model.mean[0].item() == pytest.approx(x[:, 0].mean().item(), abs=0.1)
+
+
+def test_a_run_goes_on_from_a_checkpoint_of_the_network(tmp_path, monkeypatch):
+    monkeypatch.setattr(network, "FIRST_STEPS", 20)
+    _, pictures = hidden(0)
+    estimators_ = make(0, pictures), make(9, pictures)
+    for estimator in estimators_:
+        estimator.options = dataclasses.replace(estimator.options, network_first=40)
+    whole, resumed = estimators_
+    z = whole.propose()
+    whole.update(z, discs(z))
+    whole.planned = whole.planned[:0]
+    whole._begin_network()
+    for _ in range(2):
+        z = whole.propose()
+        whole.update(z, discs(z))
+    checkpoint.save(tmp_path / "c", whole.state_dict())
+    resumed.load_state_dict(checkpoint.load(tmp_path / "c"))
+    assert resumed.varies_light
+    one, two = whole.propose(), resumed.propose()
+    assert torch.equal(one, two)
+    torch.testing.assert_close(whole.prediction.mean, resumed.prediction.mean)
+    for a, b in zip(
+        whole.network.layers.state_dict().values(),
+        resumed.network.layers.state_dict().values(),
+        strict=True,
+    ):
+        assert torch.equal(a, b)
+
+
+def test_it_names_a_parameter_that_the_pictures_do_not_show():
+    x, pictures = hidden(3)
+    model = ProbabilityModel(START | {"b2": Distribution(mean=0.0, std=0.3)}, parameters.defaults())
+    estimator = estimators.make(
+        TrainingSettings(size=32, batch=20, estimator="regression"),
+        model,
+        pictures,
+        torch.device("cpu"),
+        torch.Generator().manual_seed(0),
+    )
+    converged, renders = False, 0
+    while not converged and renders < 400:
+        z = estimator.propose()
+        converged = estimator.update(z, discs(z[:, :2])).converged
+        renders += len(z)
+    assert converged
+    assert estimator.uncertainty().undetermined == ("b2",)
+    assert estimator.model.current()["b2"].mean == pytest.approx(0.0)
+    assert estimator.model.current()["b2"].std == pytest.approx(0.3)
+    np.testing.assert_allclose(estimator.model.mean.detach()[:2], x.mean(0), atol=0.02)
+
+
+def test_standard_errors_hold_the_truth_as_often_as_they_say():
+    held, errors = [], []
+    for seed in range(12):
+        _, pictures = hidden(200 + seed, count=16)
+        estimator = make(seed, pictures)
+        for _ in range(8):
+            z = estimator.propose()
+            estimator.update(z, discs(z))
+        known = estimator.uncertainty()
+        for found, true, error in zip(
+            estimator.model.mean.tolist() + estimator.model.std.tolist(),
+            [2.1, 0.4, 0.15, 0.2],
+            known.mean + known.std,
+            strict=True,
+        ):
+            held.append(abs(found - true) < 2 * error)
+            errors.append(abs(found - true) / error)
+    assert np.mean(held) > 0.8
+    assert np.median(errors) > 0.3  # Nor are they as wide as to say nothing.
 
 
 def test_internal_units_and_values_are_inverse():

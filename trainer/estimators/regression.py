@@ -41,8 +41,10 @@ log = logging.getLogger(__name__)
 
 MISMATCH_AFTER = 80
 """Renders before which targets may be far from all renders because none is near them yet."""
-UNTOLD = 0.15
-"""A parameter is undetermined where the pictures tell less than this share of its variance."""
+UNTOLD = 0.1
+"""A parameter is undetermined where pictures tell less than this share of its variance."""
+UNTOLD_AFTER = 160
+"""Renders before which pictures may tell nothing because none is near the targets yet."""
 OTHER_LIGHT = (
     "The targets differ from all renders in something that no parameter changes (light, exposure, "
     "background or framing); learning to look past it, which takes some hundreds of renders"
@@ -161,41 +163,78 @@ class Regression(Estimator):
         return StepReport(converged=False, note=OTHER_LIGHT)
 
     def _begin_network(self) -> None:
-        log.info("%s", OTHER_LIGHT)
         self.network = Network(self.box.centre, self.box.unit, self.device, self.generator)
-        self.prediction = None  # What was read off pixels was misread.
+        # What was read off pixels was misread.
+        self.prediction = self.population = None
+        self._move(
+            Population(self.box.centre, self.box.unit, torch.eye(len(self.box.unit)).double())
+        )
         self.precise_rounds = 0
         self.planned = self.box.cover(self.options.network_first, self.generator)
 
     def _network_round(self) -> StepReport:
         before = self.prediction
-        self._take(self.network.predict(self.renders, self.targets, before, self.options.width))
+        with _one_thread():
+            self._take(self.network.predict(self.renders, self.targets, before, self.options.width))
         moved = np.inf
         if before is not None:
             moved = (self.prediction.mean.mean(0) - before.mean.mean(0)).abs()
-            moved = (moved / self.population.std).max().item()
+            moved = torch.where(self._told(), moved / self.population.std, 0.0).max().item()
         precise = self._precise(self.options.network_precision, moved)
         return StepReport(converged=precise)
 
     def _take(self, prediction: Prediction) -> None:
         """Believe the prediction, and move the model to the population behind it."""
         self.prediction = prediction
-        self.population = found = population(prediction)
-        with torch.no_grad():
-            self.model.mean.copy_(found.mean)
-            self.model.log_std.copy_(found.std.clamp(min=1e-4).log())
-            self.model.correlation.copy_(found.correlation)
+        self.population = self._population()
+        self._move(self.population)
+
+    @torch.no_grad()
+    def _move(self, found: Population) -> None:
+        self.model.mean.copy_(found.mean)
+        self.model.log_std.copy_(found.std.clamp(min=1e-4).log())
+        self.model.correlation.copy_(found.correlation)
+
+    def _population(self) -> Population:
+        """Return what the predictions come from, within the box.
+
+        Undetermined parameters stay as they started.
+        """
+        found, told = population(self.prediction), self._told()
+        reach = self.box.half * self.box.unit
+        mean = found.mean.clamp(self.box.centre - reach, self.box.centre + reach)
+        both = told[:, None] & told
+        return Population(
+            torch.where(told, mean, self.box.centre),
+            torch.where(told, found.std.minimum(reach), self.box.unit),
+            torch.where(both, found.correlation, torch.eye(len(told), dtype=torch.float64)),
+        )
+
+    def _told(self) -> torch.Tensor:
+        """Return which parameters the pictures say something about, ``(K,)`` bool."""
+        if len(self.renders) < UNTOLD_AFTER:
+            return torch.ones(len(self.box.unit), dtype=torch.bool)
+        return self.prediction.told >= UNTOLD
 
     def _precise(self, precision: float, moved: float = 0.0) -> bool:
         """Return whether two rounds running read the targets precisely enough."""
-        worst = (self.prediction.error / self.prediction.spread).max().item()
+        relative = self.prediction.error / self.prediction.spread
+        worst = torch.where(self._told(), relative, 0.0).max().item()
         log.info("Predictions err by %.3f spreads after %d renders", worst, len(self.renders))
         precise = worst < precision and moved < precision
         self.precise_rounds = self.precise_rounds + 1 if precise else 0
         return self.precise_rounds >= 2
 
     def _plan(self) -> torch.Tensor:
-        """Return the parameters to render before the next regression."""
+        """Return the parameters to render before the next regression.
+
+        Undetermined parameters are drawn from their start, so that pictures may yet tell of them.
+        """
+        plan, told = self._near_targets(), self._told()
+        noise = torch.randn(plan.shape, generator=self.generator, dtype=torch.float64)
+        return torch.where(told, plan, self.box.centre + self.box.unit * noise)
+
+    def _near_targets(self) -> torch.Tensor:
         options, generator = self.options, self.generator
         if self.network is not None:
             wide = round(options.network_wide * options.network_next)
@@ -233,11 +272,13 @@ class Regression(Estimator):
             return None
         count = len(self.targets)
         std, error = self.population.std, self.prediction.error
-        misread = error**2 / count**0.5  # Errors of neighbouring targets are alike.
-        mean = (std**2 / count + misread).sqrt()
-        spread = (std**2 / (2 * max(1, count - 1)) + misread).sqrt()
-        untold = self.population.told < UNTOLD
-        names = tuple(n for n, u in zip(self.model.names, untold.tolist(), strict=True) if u)
+        # Errors of neighbouring targets are alike; of a reading not yet precise, all are.
+        misread = error**2 / count**0.5 if self.precise_rounds else error**2
+        others = max(1, count - 1)
+        mean = (std**2 / others + misread).sqrt()
+        spread = (std**2 / (2 * others) + misread).sqrt()
+        told = self._told().tolist()
+        names = tuple(name for name, known in zip(self.model.names, told, strict=True) if not known)
         return Uncertainty(tuple(mean.tolist()), tuple(spread.tolist()), names)
 
     def state_dict(self) -> dict[str, Any]:
@@ -258,7 +299,7 @@ class Regression(Estimator):
         self.renders = Renders(state["x"], state["pictures"])
         self.planned = state["planned"]
         self.prediction = Prediction(**state["prediction"]) if state["prediction"] else None
-        self.population = population(self.prediction) if self.prediction else None
+        self.population = self._population() if self.prediction else None
         if state["network"]:
             self.network = Network(self.box.centre, self.box.unit, self.device, self.generator)
             self.network.load_state_dict(state["network"])
@@ -269,7 +310,7 @@ class Regression(Estimator):
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Matrices of this size are factorised faster by one thread than by several."""
+    """Work this small is done faster by one thread than by several, above all on a busy machine."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -31,15 +31,11 @@ class Population:
         ``(K,)``.
     correlation
         ``(K, K)``.
-    told
-        ``(K,)``, 0 to 1: the share of a parameter's variance that the pictures of the targets
-        tell, over that of the renders they were compared with.
     """
 
     mean: torch.Tensor
     std: torch.Tensor
     correlation: torch.Tensor
-    told: torch.Tensor
 
 
 def population(prediction: Prediction) -> Population:
@@ -49,11 +45,11 @@ def population(prediction: Prediction) -> Population:
     likelihood, normal with its own precision: none where the picture tells nothing, and the
     population then stays what the renders were.
     """
-    precision = 1.0 / prediction.variance - 1.0 / prediction.prior_variance
-    precision = precision.clamp(min=1e-3 / prediction.prior_variance)
-    information = (
-        prediction.mean / prediction.variance - prediction.prior_mean / prediction.prior_variance
-    )
+    prior = prediction.prior_mean, 1.0 / prediction.prior_variance
+    precision = (1.0 / prediction.variance - prior[1]).clamp(min=1e-3 * prior[1])
+    # Relative to the prior's mean, so that no information leaves everything there.
+    centres = prior[0] + (prediction.mean - prior[0]) * (1.0 + prior[1] / precision)
+    information = precision * centres
     mean = prediction.mean.mean(0)
     centred = prediction.mean - mean
     covariance = centred.T @ centred / len(centred) + torch.diag(prediction.variance.mean(0))
@@ -70,7 +66,6 @@ def population(prediction: Prediction) -> Population:
         mean,
         std,
         _significant(covariance / std / std[:, None], len(centred)),
-        (1.0 - prediction.variance.mean(0) / prediction.prior_variance).clamp(0.0, 1.0),
     )
 
 
@@ -93,6 +88,7 @@ def model_weights(x: torch.Tensor, prediction: Prediction, width: float) -> torc
 def _significant(correlation: torch.Tensor, count: int) -> torch.Tensor:
     """Return the matrix without the entries that chance explains, positive definite."""
     none = torch.eye(len(correlation), dtype=correlation.dtype)
+    correlation = correlation.clone().fill_diagonal_(1.0)
     error = (1.0 - correlation**2) / max(1, count - 1) ** 0.5
     kept = torch.where(correlation.abs() > SIGNIFICANT * error, correlation, none)
     if torch.linalg.eigvalsh(kept)[0] < 1e-3:

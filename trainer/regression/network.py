@@ -76,8 +76,10 @@ class Network:
         mean, log_variance = (part.double().cpu() for part in _split(output))
         mean = self.centre + self.unit * mean
         variance = self.unit**2 * log_variance.exp()
-        prior = moments(renders.x, weights)
-        return Prediction(mean, variance, *prior, variance.mean(0).sqrt())
+        prior_mean, prior_variance = moments(renders.x, weights)
+        error = variance.mean(0).sqrt()
+        told = 1.0 - error**2 / prior_variance
+        return Prediction(mean, variance, prior_mean, prior_variance, error, told)
 
     def _train(self, renders: Renders, weights: torch.Tensor, steps: int) -> None:
         levels = renders.pictures.float() / 255.0

@@ -29,21 +29,26 @@ def predict(
     if before is not None:
         weights = model_weights(x, before, width)
     near, far = principal_components(renders.boxes[kept], targets, COMPONENTS)
-    mean, variance, error = [], [], []
+    mean, variance, error, missed = [], [], [], []
     for k in range(x.shape[1]):
         process = GaussianProcess(near, x[:, k], weights)
         m, v = process.predict(far)
         mean.append(m)
         variance.append(v)
         # The median leaves out the few renders that are far from every target.
-        residual = process.leave_one_out().abs().median() / 0.6745
+        left_out = process.leave_one_out()
+        missed.append((weights * left_out**2).sum() / weights.sum())
+        residual = left_out.abs().median() / 0.6745
         # One target of many may be read worse than all together.
         error.append(torch.stack((residual, v.mean().sqrt(), v.max().sqrt() / 4)).max())
+    prior_mean, prior_variance = moments(x, weights)
     return Prediction(
         torch.stack(mean, 1),
         torch.stack(variance, 1),
-        *moments(x, weights),
+        prior_mean,
+        prior_variance,
         torch.stack(error),
+        1.0 - torch.stack(missed) / prior_variance,
     )
 
 

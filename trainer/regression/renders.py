@@ -51,6 +51,9 @@ class Prediction:
         ``(K,)``: that distribution.
     error
         ``(K,)``: the error of a typical prediction, however it was found out.
+    told
+        ``(K,)``, at most 1: the share of each parameter's variance over renders that their pictures
+        tell, found out on renders that were left out; about 0 where they tell nothing.
     """
 
     mean: torch.Tensor
@@ -58,6 +61,7 @@ class Prediction:
     prior_mean: torch.Tensor
     prior_variance: torch.Tensor
     error: torch.Tensor
+    told: torch.Tensor
 
     @property
     def std(self) -> torch.Tensor:

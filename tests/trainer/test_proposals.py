@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+import pytest
+import torch
+
+from trainer.regression import proposals
+from trainer.regression.renders import Prediction, Renders
+
+
+@pytest.fixture
+def generator():
+    return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture
+def box():
+    return proposals.Box(torch.tensor([1.0, -1.0]).double(), torch.tensor([0.4, 0.2]).double(), 4.5)
+
+
+def square(x):
+    """Pictures ``(n, 32, 32)`` with a bright square at parameters around (1, -1)."""
+    axis = torch.arange(32.0)
+    place = 16 + 5 * (x - torch.tensor([1.0, -1.0]))
+    near = [torch.sigmoid(4 - (axis - p[:, None]).abs()) for p in place.T]
+    return (255 * near[0][:, :, None] * near[1][:, None, :]).to(torch.uint8)
+
+
+def test_the_box_is_covered_evenly_and_never_left(box, generator):
+    points = box.cover(64, generator)
+    low, high = box.centre - 4.5 * box.unit, box.centre + 4.5 * box.unit
+    for drawn in (points, box.draw(500, generator)):
+        assert (drawn >= low).all()
+        assert (drawn <= high).all()
+    # A scrambled Sobol sequence has one point in each of 64 columns of either parameter.
+    cells = ((points - low) / (high - low) * 64).floor()
+    assert all(len(cells[:, k].unique()) == 64 for k in range(2))
+
+
+def predicted(mean, std):
+    mean = torch.as_tensor(mean).double()
+    std = torch.as_tensor(std).double().expand_as(mean)
+    return Prediction(mean, std**2, mean.mean(0), mean.var(0) + 1, std.mean(0), mean[0])
+
+
+def test_a_search_follows_the_renders_alike_while_predictions_are_vague(box, generator):
+    known = box.cover(64, generator)
+    renders = Renders(known, square(known))
+    truth = torch.tensor([[1.5, -0.5]]).double() + 0.02 * torch.randn(
+        20, 2, generator=generator, dtype=torch.float64
+    )
+    targets = Renders(truth, square(truth)).boxes
+    vague = predicted(torch.zeros(20, 2) + 0.01 * torch.arange(20)[:, None], 1.0)
+    near = proposals.search(200, vague, renders, targets, box, 1.0, generator)
+    assert ((near - truth.mean(0)).abs().median(0).values < 0.4).all()
+
+
+def test_a_search_follows_predictions_that_are_precise(box, generator):
+    known = box.cover(64, generator)
+    renders = Renders(known, square(known))
+    mean = torch.tensor([1.5, -0.5]) + 0.05 * torch.randn(20, 2, generator=generator)
+    sure = predicted(mean, 0.001)
+    near = proposals.search(400, sure, renders, Renders(known[:20], square(known[:20])).boxes, box,
+                            1.0, generator)  # fmt: skip
+    assert (near.mean(0) - mean.mean(0).double()).abs().max() < 0.03
+    assert near.std(0).max() < 0.15
+
+
+def test_targets_that_are_read_badly_are_rendered_more_often(generator):
+    mean = torch.cat((torch.zeros(19, 2), torch.full((1, 2), 50.0)))
+    std = torch.cat((torch.full((19, 2), 0.01), torch.full((1, 2), 10.0)))
+    drawn = proposals.at_targets(1000, predicted(mean, std), 0.001, generator)
+    assert (drawn[:, 0] > 20).float().mean() > 0.3
+
+
+def test_the_best_renders_on_the_whole_are_searched_around(box, generator):
+    known = box.cover(120, generator)
+    renders = Renders(known, square(known))
+    truth = torch.tensor([[1.2, -1.3]]).double()
+    near = proposals.around_best(100, renders, Renders(truth, square(truth)).boxes, generator)
+    assert (near.mean(0) - truth[0]).abs().max() < 0.3
