@@ -41,10 +41,14 @@ log = logging.getLogger(__name__)
 
 MISMATCH_AFTER = 80
 """Renders before which targets may be far from all renders because none is near them yet."""
+MISMATCH_ROUNDS = 3
+"""Rounds running in which they must be."""
 UNTOLD = 0.1
-"""A parameter is undetermined where pictures tell less than this share of its variance."""
-UNTOLD_AFTER = 160
-"""Renders before which pictures may tell nothing because none is near the targets yet."""
+"""A parameter may be undetermined where pictures tell less than this share of its variance."""
+UNTOLD_ROUNDS = 6
+"""Rounds running in which they must tell so little before this is looked into."""
+SAME = 0.02
+"""Pictures are the same that differ by less than this share of what targets differ by."""
 OTHER_LIGHT = (
     "The targets differ from all renders in something that no parameter changes (light, exposure, "
     "background or framing); learning to look past it, which takes some hundreds of renders"
@@ -89,7 +93,7 @@ class RegressionOptions:
     share_alike: float = 0.15
     share_wide: float = 0.05
     precision: float = 0.1
-    mismatch: float = 4.0
+    mismatch: float = 6.0
     network_first: int = 300
     network_next: int = 150
     network_wide: float = 0.15
@@ -125,6 +129,9 @@ class Regression(Estimator):
         self.network: Network | None = None
         self.precise_rounds = 0
         self.mismatched_rounds = 0
+        self.untold_rounds = torch.zeros(len(unit), dtype=torch.int64)
+        self.undetermined = torch.zeros(len(unit), dtype=torch.bool)
+        self.probed: int | None = None
         self.planned = self.box.cover(max(40, options.first * len(unit)), generator)
 
     @property
@@ -140,6 +147,7 @@ class Regression(Estimator):
         self.planned = self.planned[len(z) :]
         if len(self.planned):
             return StepReport(converged=False)
+        self._judge_probe()
         report = self._pixel_round() if self.network is None else self._network_round()
         if not len(self.planned):
             self.planned = self._plan()
@@ -157,7 +165,7 @@ class Regression(Estimator):
         log.info("Targets are %.1f times as far from renders as these from each other", far)
         strange = far > self.options.mismatch and len(self.renders) >= MISMATCH_AFTER
         self.mismatched_rounds = self.mismatched_rounds + 1 if strange else 0
-        if self.mismatched_rounds < 2:
+        if self.mismatched_rounds < MISMATCH_ROUNDS:
             return StepReport(converged=converged)
         self._begin_network()
         return StepReport(converged=False, note=OTHER_LIGHT)
@@ -170,6 +178,8 @@ class Regression(Estimator):
             Population(self.box.centre, self.box.unit, torch.eye(len(self.box.unit)).double())
         )
         self.precise_rounds = 0
+        self.untold_rounds = torch.zeros_like(self.untold_rounds)
+        self.undetermined = torch.zeros_like(self.undetermined)
         self.planned = self.box.cover(self.options.network_first, self.generator)
 
     def _network_round(self) -> StepReport:
@@ -186,6 +196,8 @@ class Regression(Estimator):
     def _take(self, prediction: Prediction) -> None:
         """Believe the prediction, and move the model to the population behind it."""
         self.prediction = prediction
+        untold = prediction.told < UNTOLD
+        self.untold_rounds = torch.where(untold, self.untold_rounds + 1, 0)
         self.population = self._population()
         self._move(self.population)
 
@@ -212,9 +224,31 @@ class Regression(Estimator):
 
     def _told(self) -> torch.Tensor:
         """Return which parameters the pictures say something about, ``(K,)`` bool."""
-        if len(self.renders) < UNTOLD_AFTER:
-            return torch.ones(len(self.box.unit), dtype=torch.bool)
-        return self.prediction.told >= UNTOLD
+        return ~self.undetermined
+
+    def _probe(self) -> torch.Tensor | None:
+        """Plan pairs of renders that differ in one parameter only, if it seems undetermined."""
+        suspects = (self.untold_rounds >= UNTOLD_ROUNDS) & ~self.undetermined
+        if self.network is not None or not suspects.any():
+            return None
+        self.probed = int(suspects.nonzero()[0])
+        pairs = max(1, self.batch // 2)
+        base = proposals.at_targets(pairs, self.prediction, 0.5, self.generator)
+        twins = base.clone()
+        twins[:, self.probed] = self.box.draw(pairs, self.generator)[:, self.probed]
+        return torch.cat((base, twins))
+
+    def _judge_probe(self) -> None:
+        """Call the probed parameter undetermined if it changed no picture."""
+        if self.probed is None:
+            return
+        pairs = max(1, self.batch // 2)
+        base, twins = self.renders.boxes[-2 * pairs :].split(pairs)
+        change = (base - twins).norm(dim=1).median()
+        among = torch.cdist(self.boxes, torch.cat((self.boxes, base))).median()
+        self.undetermined[self.probed] = change < SAME * among
+        self.untold_rounds[self.probed] = 0
+        self.probed = None
 
     def _precise(self, precision: float, moved: float = 0.0) -> bool:
         """Return whether two rounds running read the targets precisely enough."""
@@ -228,8 +262,11 @@ class Regression(Estimator):
     def _plan(self) -> torch.Tensor:
         """Return the parameters to render before the next regression.
 
-        Undetermined parameters are drawn from their start, so that pictures may yet tell of them.
+        Undetermined parameters are drawn from their start.
         """
+        probe = self._probe()
+        if probe is not None:
+            return probe
         plan, told = self._near_targets(), self._told()
         noise = torch.randn(plan.shape, generator=self.generator, dtype=torch.float64)
         return torch.where(told, plan, self.box.centre + self.box.unit * noise)
@@ -291,6 +328,9 @@ class Regression(Estimator):
             "network": self.network.state_dict() if self.network else None,
             "precise_rounds": self.precise_rounds,
             "mismatched_rounds": self.mismatched_rounds,
+            "untold_rounds": self.untold_rounds,
+            "undetermined": self.undetermined,
+            "probed": self.probed,
             "generator": self.generator.get_state(),
         }
 
@@ -298,6 +338,9 @@ class Regression(Estimator):
         self.model.load_state_dict(state["model"])
         self.renders = Renders(state["x"], state["pictures"])
         self.planned = state["planned"]
+        self.untold_rounds = state["untold_rounds"]
+        self.undetermined = state["undetermined"]
+        self.probed = state["probed"]
         self.prediction = Prediction(**state["prediction"]) if state["prediction"] else None
         self.population = self._population() if self.prediction else None
         if state["network"]:
