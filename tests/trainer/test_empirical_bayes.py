@@ -15,7 +15,7 @@ def posteriors(x, noise, prior_mean, prior_std, seed=0):
     mean = (seen / noise**2 + prior_mean / prior_std**2) / precision
     variance = (1 / precision).expand_as(x).clone()
     return Prediction(
-        mean, variance, prior_mean, prior_std**2, variance.mean(0).sqrt(), mean[0]
+        mean, torch.diag_embed(variance), prior_mean, prior_std**2, variance.mean(0).sqrt(), mean[0]
     ), seen
 
 
@@ -78,7 +78,7 @@ def test_renders_count_by_what_is_believed_of_all_targets():
     x = draw(64, [2.0, 0.0], [[0.01, 0.0], [0.0, 0.01]])
     x[0] = torch.tensor([9.0, 9.0])  # One target, misread, does not widen the belief.
     zeros = torch.full((64, 2), 1e-6, dtype=torch.float64)
-    prediction = Prediction(x, zeros, x.mean(0), x.var(0), zeros[0], zeros[0])
+    prediction = Prediction(x, torch.diag_embed(zeros), x.mean(0), x.var(0), zeros[0], zeros[0])
     asked = torch.tensor([[2.0, 0.0], [2.3, 0.0], [9.0, 9.0]], dtype=torch.float64)
     weights = model_weights(asked, prediction, 3.0)
     assert weights[0] > 0.98

@@ -30,10 +30,11 @@ import numpy as np
 import torch
 
 from ..probability_model import ProbabilityModel
-from ..regression import pixel_regression, proposals
+from ..regression import emulation, pixel_regression, proposals
 from ..regression.empirical_bayes import Population, population
 from ..regression.network import Network
 from ..regression.pictures import boxes, thumbnails
+from ..regression.probe import Probe
 from ..regression.renders import Prediction, Renders
 from .base import Estimator, StepReport, Uncertainty
 
@@ -43,12 +44,6 @@ MISMATCH_AFTER = 80
 """Renders before which targets may be far from all renders because none is near them yet."""
 MISMATCH_ROUNDS = 3
 """Rounds running in which they must be."""
-UNTOLD = 0.1
-"""A parameter may be undetermined where pictures tell less than this share of its variance."""
-UNTOLD_ROUNDS = 6
-"""Rounds running in which they must tell so little before this is looked into."""
-SAME = 0.02
-"""Pictures are the same that differ by less than this share of what targets differ by."""
 OTHER_LIGHT = (
     "The targets differ from all renders in something that no parameter changes (light, exposure, "
     "background or framing); learning to look past it, which takes some hundreds of renders"
@@ -93,6 +88,10 @@ class RegressionOptions:
     share_alike: float = 0.15
     share_wide: float = 0.05
     precision: float = 0.1
+    explained: float = 0.8
+    misfit: float = 4.0
+    alike: float = 0.05
+    emulated_jitter: float = 0.7
     mismatch: float = 6.0
     network_first: int = 300
     network_next: int = 150
@@ -129,9 +128,9 @@ class Regression(Estimator):
         self.network: Network | None = None
         self.precise_rounds = 0
         self.mismatched_rounds = 0
-        self.untold_rounds = torch.zeros(len(unit), dtype=torch.int64)
-        self.undetermined = torch.zeros(len(unit), dtype=torch.bool)
-        self.probed: int | None = None
+        self.emulator: torch.Tensor | None = None
+        self.sensitivity: torch.Tensor | None = None
+        self.probe = Probe(len(unit))
         self.planned = self.box.cover(max(40, options.first * len(unit)), generator)
 
     @property
@@ -147,7 +146,7 @@ class Regression(Estimator):
         self.planned = self.planned[len(z) :]
         if len(self.planned):
             return StepReport(converged=False)
-        self._judge_probe()
+        self.probe.judge(self.renders, self.boxes)
         report = self._pixel_round() if self.network is None else self._network_round()
         if not len(self.planned):
             self.planned = self._plan()
@@ -155,13 +154,9 @@ class Regression(Estimator):
 
     def _pixel_round(self) -> StepReport:
         with _one_thread():
-            self._take(
-                pixel_regression.predict(
-                    self.renders, self.boxes, self.prediction, self.options.width
-                )
-            )
+            self._take(self._read_pixels())
             far = pixel_regression.mismatch(self.renders, self.boxes)
-        converged = self._precise(self.options.precision)
+        converged = self._precise(self._unsure() < self._enough())
         log.info("Targets are %.1f times as far from renders as these from each other", far)
         strange = far > self.options.mismatch and len(self.renders) >= MISMATCH_AFTER
         self.mismatched_rounds = self.mismatched_rounds + 1 if strange else 0
@@ -169,6 +164,29 @@ class Regression(Estimator):
             return StepReport(converged=converged)
         self._begin_network()
         return StepReport(converged=False, note=OTHER_LIGHT)
+
+    def _read_pixels(self) -> Prediction:
+        """Return what the emulator says, if it serves already, or the regression."""
+        before, options = self.prediction, self.options
+        regressed = pixel_regression.predict(self.renders, self.boxes, before, options.width)
+        emulated = self.sensitivity is not None
+        found = emulation.predict(
+            self.renders,
+            self.boxes,
+            before if emulated else regressed,
+            options.half / emulation.REACH * self.box.unit,
+            [regressed.mean, before.mean] if emulated else [regressed.mean],
+            self.emulator,
+        )
+        log.info(
+            "The emulator explains %.3f of the pictures, and misses targets %.2f times as much",
+            found.explained,
+            found.misfit,
+        )
+        serves = found.explained > options.explained and found.misfit < options.misfit
+        self.emulator = found.theta
+        self.sensitivity = found.sensitivity if serves else None
+        return found.prediction if serves else regressed
 
     def _begin_network(self) -> None:
         self.network = Network(self.box.centre, self.box.unit, self.device, self.generator)
@@ -178,8 +196,7 @@ class Regression(Estimator):
             Population(self.box.centre, self.box.unit, torch.eye(len(self.box.unit)).double())
         )
         self.precise_rounds = 0
-        self.untold_rounds = torch.zeros_like(self.untold_rounds)
-        self.undetermined = torch.zeros_like(self.undetermined)
+        self.probe = Probe(len(self.box.unit))
         self.planned = self.box.cover(self.options.network_first, self.generator)
 
     def _network_round(self) -> StepReport:
@@ -190,14 +207,13 @@ class Regression(Estimator):
         if before is not None:
             moved = (self.prediction.mean.mean(0) - before.mean.mean(0)).abs()
             moved = torch.where(self._told(), moved / self.population.std, 0.0).max().item()
-        precise = self._precise(self.options.network_precision, moved)
-        return StepReport(converged=precise)
+        precision = self.options.network_precision
+        return StepReport(converged=self._precise(max(self._unsure(), moved) < precision))
 
     def _take(self, prediction: Prediction) -> None:
         """Believe the prediction, and move the model to the population behind it."""
         self.prediction = prediction
-        untold = prediction.told < UNTOLD
-        self.untold_rounds = torch.where(untold, self.untold_rounds + 1, 0)
+        self.probe.watch(prediction.told)
         self.population = self._population()
         self._move(self.population)
 
@@ -224,38 +240,25 @@ class Regression(Estimator):
 
     def _told(self) -> torch.Tensor:
         """Return which parameters the pictures say something about, ``(K,)`` bool."""
-        return ~self.undetermined
+        return ~self.probe.undetermined
 
-    def _probe(self) -> torch.Tensor | None:
-        """Plan pairs of renders that differ in one parameter only, if it seems undetermined."""
-        suspects = (self.untold_rounds >= UNTOLD_ROUNDS) & ~self.undetermined
-        if self.network is not None or not suspects.any():
-            return None
-        self.probed = int(suspects.nonzero()[0])
-        pairs = max(1, self.batch // 2)
-        base = proposals.at_targets(pairs, self.prediction, 0.5, self.generator)
-        twins = base.clone()
-        twins[:, self.probed] = self.box.draw(pairs, self.generator)[:, self.probed]
-        return torch.cat((base, twins))
-
-    def _judge_probe(self) -> None:
-        """Call the probed parameter undetermined if it changed no picture."""
-        if self.probed is None:
-            return
-        pairs = max(1, self.batch // 2)
-        base, twins = self.renders.boxes[-2 * pairs :].split(pairs)
-        change = (base - twins).norm(dim=1).median()
-        among = torch.cdist(self.boxes, torch.cat((self.boxes, base))).median()
-        self.undetermined[self.probed] = change < SAME * among
-        self.untold_rounds[self.probed] = 0
-        self.probed = None
-
-    def _precise(self, precision: float, moved: float = 0.0) -> bool:
-        """Return whether two rounds running read the targets precisely enough."""
+    def _unsure(self) -> float:
+        """Return how unsure the prediction is: as a share of what targets differ by where the
+        emulator serves, in their pictures, or else of the worst parameter's spread."""
+        told = self._told()
+        if self.sensitivity is not None:
+            both = told[:, None] & told
+            covariance = self.prediction.covariance.mean(0)
+            return torch.where(both, self.sensitivity * covariance, 0.0).sum().clamp(min=0).sqrt().item()
         relative = self.prediction.error / self.prediction.spread
-        worst = torch.where(self._told(), relative, 0.0).max().item()
-        log.info("Predictions err by %.3f spreads after %d renders", worst, len(self.renders))
-        precise = worst < precision and moved < precision
+        return torch.where(told, relative, 0.0).max().item()
+
+    def _enough(self) -> float:
+        return self.options.precision if self.sensitivity is None else self.options.alike
+
+    def _precise(self, precise: bool) -> bool:
+        """Return whether two rounds running were precise."""
+        precise = precise and not (self.network is None and self.probe.suspects.any())
         self.precise_rounds = self.precise_rounds + 1 if precise else 0
         return self.precise_rounds >= 2
 
@@ -264,9 +267,10 @@ class Regression(Estimator):
 
         Undetermined parameters are drawn from their start.
         """
-        probe = self._probe()
-        if probe is not None:
-            return probe
+        if self.network is None:
+            pairs = self.probe.plan(self.batch, self.prediction, self.box, self.generator)
+            if pairs is not None:
+                return pairs
         plan, told = self._near_targets(), self._told()
         noise = torch.randn(plan.shape, generator=self.generator, dtype=torch.float64)
         return torch.where(told, plan, self.box.centre + self.box.unit * noise)
@@ -278,12 +282,21 @@ class Regression(Estimator):
             near = options.network_next - wide
             plan = torch.cat(
                 (
-                    proposals.at_targets(near, self.prediction, 0.5 * options.jitter, generator),
+                    proposals.at_targets(
+                        near,
+                        self.prediction,
+                        (0.5 * options.jitter * self.prediction.spread).clamp(min=0.03),
+                        generator,
+                    ),
                     self.box.draw(wide, generator),
                 )
             )
             return plan[torch.randperm(len(plan), generator=generator)]
         wide = max(1, round(options.share_wide * self.batch))
+        if self.sensitivity is not None:
+            width = (options.emulated_jitter * self.population.std).clamp(min=0.01)
+            near = proposals.at_targets(self.batch - wide, self.prediction, width, generator)
+            return torch.cat((near, self.box.draw(wide, generator)))[: self.batch]
         alike = round(options.share_alike * self.batch)
         near = max(0, self.batch - wide - alike)
         plan = torch.cat(
@@ -328,9 +341,9 @@ class Regression(Estimator):
             "network": self.network.state_dict() if self.network else None,
             "precise_rounds": self.precise_rounds,
             "mismatched_rounds": self.mismatched_rounds,
-            "untold_rounds": self.untold_rounds,
-            "undetermined": self.undetermined,
-            "probed": self.probed,
+            "probe": self.probe.state_dict(),
+            "emulator": self.emulator,
+            "sensitivity": self.sensitivity,
             "generator": self.generator.get_state(),
         }
 
@@ -338,9 +351,9 @@ class Regression(Estimator):
         self.model.load_state_dict(state["model"])
         self.renders = Renders(state["x"], state["pictures"])
         self.planned = state["planned"]
-        self.untold_rounds = state["untold_rounds"]
-        self.undetermined = state["undetermined"]
-        self.probed = state["probed"]
+        self.probe.load_state_dict(state["probe"])
+        self.emulator = state["emulator"]
+        self.sensitivity = state["sensitivity"]
         self.prediction = Prediction(**state["prediction"]) if state["prediction"] else None
         self.population = self._population() if self.prediction else None
         if state["network"]:

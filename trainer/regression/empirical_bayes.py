@@ -45,17 +45,17 @@ def population(prediction: Prediction) -> Population:
     likelihood, normal with its own precision: none where the picture tells nothing, and the
     population then stays what the renders were.
     """
-    prior = prediction.prior_mean, 1.0 / prediction.prior_variance
-    precision = (1.0 / prediction.variance - prior[1]).clamp(min=1e-3 * prior[1])
+    precision = _likelihood(prediction)
     # Relative to the prior's mean, so that no information leaves everything there.
-    centres = prior[0] + (prediction.mean - prior[0]) * (1.0 + prior[1] / precision)
-    information = precision * centres
+    away = (prediction.mean - prediction.prior_mean)[..., None]
+    information = torch.linalg.solve(prediction.covariance, away)[..., 0]
+    information = information + precision @ prediction.prior_mean
     mean = prediction.mean.mean(0)
     centred = prediction.mean - mean
-    covariance = centred.T @ centred / len(centred) + torch.diag(prediction.variance.mean(0))
+    covariance = centred.T @ centred / len(centred) + prediction.covariance.mean(0)
     for _ in range(ITERATIONS):
         inverse = torch.linalg.inv(covariance)
-        posterior = torch.linalg.inv(inverse + torch.diag_embed(precision))
+        posterior = torch.linalg.inv(inverse + precision)
         centres = (posterior @ (information + inverse @ mean)[..., None])[..., 0]
         mean = centres.mean(0)
         centred = centres - mean
@@ -69,18 +69,23 @@ def population(prediction: Prediction) -> Population:
     )
 
 
+def _likelihood(prediction: Prediction) -> torch.Tensor:
+    """Return the precision ``(N, K, K)`` with which each picture alone tells its parameters."""
+    unit = prediction.prior_variance.sqrt()
+    scaled = torch.linalg.inv(prediction.covariance / torch.outer(unit, unit))
+    sizes, axes = torch.linalg.eigh(scaled)
+    told = (sizes - 1.0).clamp(min=1e-3)
+    return axes @ (told[..., None] * axes.transpose(1, 2)) / torch.outer(unit, unit)
+
+
 def model_weights(x: torch.Tensor, prediction: Prediction, width: float) -> torch.Tensor:
     """Return how much each of ``(n, K)`` renders counts, ``(n,)``, at most 1.
 
     A render counts by its density under what is believed of the targets: a Student t with 4
-    degrees of freedom around their median, ``width`` times as wide as they spread (median absolute
-    deviation) and are uncertain. So pictures that are alike for parameters far from each other
+    degrees of freedom around their median, ``width`` times as wide as they spread and are uncertain. So pictures that are alike for parameters far from each other
     (many lobes, seen through few pixels, look like few) are read as what fits the other targets.
     """
-    centre = prediction.mean.median(0).values
-    deviation = 1.4826 * (prediction.mean - centre).abs().median(0).values
-    scale = (deviation**2 + prediction.variance.median(0).values).sqrt()
-    distance = (((x - centre) / (width * scale)) ** 2).mean(1)
+    distance = (((x - prediction.centre) / (width * prediction.scale)) ** 2).mean(1)
     power = -(_TAIL + x.shape[1]) / 2.0
     return (1.0 + 2.0 * distance / _TAIL).pow(power).clamp(min=1e-4)
 

@@ -79,7 +79,7 @@ class Network:
         prior_mean, prior_variance = moments(renders.x, weights)
         error = variance.mean(0).sqrt()
         told = 1.0 - error**2 / prior_variance
-        return Prediction(mean, variance, prior_mean, prior_variance, error, told)
+        return Prediction(mean, torch.diag_embed(variance), prior_mean, prior_variance, error, told)
 
     def _train(self, renders: Renders, weights: torch.Tensor, steps: int) -> None:
         levels = renders.pictures.float() / 255.0

@@ -44,7 +44,7 @@ def predict(
     prior_mean, prior_variance = moments(x, weights)
     return Prediction(
         torch.stack(mean, 1),
-        torch.stack(variance, 1),
+        torch.diag_embed(torch.stack(variance, 1)),
         prior_mean,
         prior_variance,
         torch.stack(error),

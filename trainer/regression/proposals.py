@@ -44,15 +44,14 @@ class Box:
 
 
 def at_targets(
-    count: int, prediction: Prediction, jitter: float, generator: torch.Generator
+    count: int, prediction: Prediction, width: torch.Tensor, generator: torch.Generator
 ) -> torch.Tensor:
-    """Return ``(count, K)`` draws from the predictions of random targets, widened by ``jitter``
-    spreads of the model where they are narrower."""
+    """Return ``(count, K)`` draws from the predictions of random targets, each widened by a normal
+    distribution of standard deviations ``width`` ``(K,)``."""
     which = _choose(count, prediction, generator)
-    least = (jitter * prediction.spread).clamp(min=0.03)
-    return prediction.mean[which] + torch.maximum(prediction.std[which], least) * _noise(
-        count, prediction, generator
-    )
+    factor = torch.linalg.cholesky(prediction.covariance + torch.diag(width**2 + 1e-8))[which]
+    noise = _noise(count, prediction, generator)
+    return prediction.mean[which] + (factor @ noise[..., None])[..., 0]
 
 
 def search(

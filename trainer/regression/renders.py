@@ -44,9 +44,11 @@ class Prediction:
 
     Attributes
     ----------
-    mean, variance
-        ``(N, K)`` float64: the posterior, under the distribution of the renders that it was
+    mean
+        ``(N, K)`` float64: of the posterior, under the distribution of the renders that it was
         learnt from.
+    covariance
+        ``(N, K, K)`` float64.
     prior_mean, prior_variance
         ``(K,)``: that distribution.
     error
@@ -57,11 +59,16 @@ class Prediction:
     """
 
     mean: torch.Tensor
-    variance: torch.Tensor
+    covariance: torch.Tensor
     prior_mean: torch.Tensor
     prior_variance: torch.Tensor
     error: torch.Tensor
     told: torch.Tensor
+
+    @property
+    def variance(self) -> torch.Tensor:
+        """``(N, K)``: of each parameter."""
+        return self.covariance.diagonal(dim1=1, dim2=2)
 
     @property
     def std(self) -> torch.Tensor:
@@ -72,6 +79,18 @@ class Prediction:
     def spread(self) -> torch.Tensor:
         """``(K,)``: of the predictions over the targets."""
         return self.mean.std(0, unbiased=False).clamp(min=1e-4)
+
+    @property
+    def centre(self) -> torch.Tensor:
+        """``(K,)``: the median over the targets, which no few misread ones move."""
+        return self.mean.median(0).values
+
+    @property
+    def scale(self) -> torch.Tensor:
+        """``(K,)``: how far from :attr:`centre` targets are believed: their spread (median
+        absolute deviation) and uncertainty."""
+        deviation = 1.4826 * (self.mean - self.centre).abs().median(0).values
+        return (deviation**2 + self.variance.median(0).values).sqrt().clamp(min=1e-4)
 
 
 def moments(x: torch.Tensor, weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
