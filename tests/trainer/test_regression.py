@@ -112,7 +112,7 @@ def test_a_run_goes_on_from_a_checkpoint_of_the_network(tmp_path, monkeypatch):
     z = whole.propose()
     whole.update(z, discs(z))
     whole.planned = whole.planned[:0]
-    whole._begin_network()
+    whole._look_past_light()
     for _ in range(2):
         z = whole.propose()
         whole.update(z, discs(z))
@@ -123,8 +123,8 @@ def test_a_run_goes_on_from_a_checkpoint_of_the_network(tmp_path, monkeypatch):
     assert torch.equal(one, two)
     torch.testing.assert_close(whole.prediction.mean, resumed.prediction.mean)
     for a, b in zip(
-        whole.network.layers.state_dict().values(),
-        resumed.network.layers.state_dict().values(),
+        whole.reader._network.layers.state_dict().values(),
+        resumed.reader._network.layers.state_dict().values(),
         strict=True,
     ):
         assert torch.equal(a, b)

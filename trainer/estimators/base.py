@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from ..probability_model import ProbabilityModel
+from ..regression.trade_offs import TradeOff
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,14 @@ class Uncertainty:
         less than that a few targets say little of it.
     undetermined
         Names of parameters that the pictures say (almost) nothing about.
+    trade_offs
+        Groups of parameters that can be exchanged without changing the pictures much.
     """
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
     undetermined: tuple[str, ...] = ()
+    trade_offs: tuple[TradeOff, ...] = ()
 
 
 class Estimator(ABC):

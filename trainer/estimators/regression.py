@@ -9,11 +9,12 @@ used. In the words of simulation-based inference this is sequential posterior es
 (Cranmer, Brehmer & Louppe, *The frontier of simulation-based inference*, 2020), amortised over the
 targets.
 
-There are two regressions. Gaussian processes on the levels of pixels need few renders, and are
-right where renders can be like the targets (:mod:`trainer.regression.pixel_regression`). Where
-they cannot, because the targets were taken in another light or with another camera, which shows
-after some rounds, a network learns to look past such differences from renders in random light,
-augmented (:mod:`trainer.regression.network`).
+There are two ways to read. Levels of pixels need few renders, and are right where renders can be
+like the targets: Gaussian processes from pictures to parameters, until renders are near enough for
+an emulator of the renderer (:mod:`trainer.regression.pixel_reader`). Where renders cannot be like
+the targets, because these were taken in another light or with another camera, which shows after
+some rounds, a network learns to look past such differences from renders in random light, augmented
+(:mod:`trainer.regression.network_reader`).
 
 Parameters are regressed in the internal units of their family (:mod:`gdr_core.families`).
 """
@@ -23,80 +24,31 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
 from ..probability_model import ProbabilityModel
-from ..regression import emulation, pixel_regression, proposals
+from ..regression import trade_offs
 from ..regression.empirical_bayes import Population, population
 from ..regression.network import Network
+from ..regression.network_reader import NetworkReader
+from ..regression.options import RegressionOptions
 from ..regression.pictures import boxes, thumbnails
+from ..regression.pixel_reader import PixelReader
 from ..regression.probe import Probe
+from ..regression.proposals import Box
+from ..regression.reader import Reader
 from ..regression.renders import Prediction, Renders
 from .base import Estimator, StepReport, Uncertainty
 
 log = logging.getLogger(__name__)
 
-MISMATCH_AFTER = 80
-"""Renders before which targets may be far from all renders because none is near them yet."""
-MISMATCH_ROUNDS = 3
-"""Rounds running in which they must be."""
 OTHER_LIGHT = (
     "The targets differ from all renders in something that no parameter changes (light, exposure, "
     "background or framing); learning to look past it, which takes some hundreds of renders"
 )
-
-
-@dataclass(frozen=True)
-class RegressionOptions:
-    """Settings of the posterior regression.
-
-    Attributes
-    ----------
-    first
-        Renders a parameter that cover the box before the first regression, 40 at least in all.
-    half
-        From the start to a side of the box, in spreads of the start.
-    jitter
-        Spread of the renders around a target's predicted parameters, in spreads of the model.
-    width
-        How much wider than the targets' predictions the renders are weighted.
-    share_alike
-        Share of a batch that is drawn around the renders most like the targets.
-    share_wide
-        Share of a batch that is drawn from the box, at least one.
-    precision
-        Converged when the error of the predictions is below so many spreads of the model.
-    mismatch
-        How much farther from renders than these from each other targets are that no render can
-        be like.
-    network_first, network_next
-        Renders in random light before the network's first training, and before each next one.
-    network_wide
-        Share of the latter that is drawn from the box.
-    network_precision
-        As ``precision``, for the network.
-    """
-
-    first: int = 20
-    half: float = 4.5
-    jitter: float = 1.0
-    width: float = 3.5
-    share_alike: float = 0.15
-    share_wide: float = 0.05
-    precision: float = 0.1
-    explained: float = 0.8
-    misfit: float = 4.0
-    alike: float = 0.05
-    emulated_jitter: float = 0.7
-    mismatch: float = 6.0
-    network_first: int = 300
-    network_next: int = 150
-    network_wide: float = 0.15
-    network_precision: float = 0.5
 
 
 class Regression(Estimator):
@@ -121,22 +73,19 @@ class Regression(Estimator):
         self.targets = thumbnails(targets)
         self.boxes = boxes(self.targets)
         unit = model.std.detach().double()
-        self.box = proposals.Box(model.mean.detach().double(), unit, options.half)
+        self.box = Box(model.mean.detach().double(), unit, options.half)
         self.renders = Renders(torch.empty(0, len(unit)).double(), self.targets[:0])
+        self.reader: Reader = PixelReader(self.boxes, self.box, options)
         self.prediction: Prediction | None = None
         self.population: Population | None = None
-        self.network: Network | None = None
-        self.precise_rounds = 0
-        self.mismatched_rounds = 0
-        self.emulator: torch.Tensor | None = None
-        self.sensitivity: torch.Tensor | None = None
         self.probe = Probe(len(unit))
+        self.precise_rounds = 0
         self.planned = self.box.cover(max(40, options.first * len(unit)), generator)
 
     @property
     def varies_light(self) -> bool:
         """Whether the network is at work, which learns to look past the light."""
-        return self.network is not None
+        return isinstance(self.reader, NetworkReader)
 
     def propose(self) -> torch.Tensor:
         return self.model.from_internal(self.planned[: self.batch])
@@ -147,75 +96,27 @@ class Regression(Estimator):
         if len(self.planned):
             return StepReport(converged=False)
         self.probe.judge(self.renders, self.boxes)
-        report = self._pixel_round() if self.network is None else self._network_round()
-        if not len(self.planned):
-            self.planned = self._plan()
-        return report
-
-    def _pixel_round(self) -> StepReport:
         with _one_thread():
-            self._take(self._read_pixels())
-            far = pixel_regression.mismatch(self.renders, self.boxes)
-        converged = self._precise(self._unsure() < self._enough())
-        log.info("Targets are %.1f times as far from renders as these from each other", far)
-        strange = far > self.options.mismatch and len(self.renders) >= MISMATCH_AFTER
-        self.mismatched_rounds = self.mismatched_rounds + 1 if strange else 0
-        if self.mismatched_rounds < MISMATCH_ROUNDS:
-            return StepReport(converged=converged)
-        self._begin_network()
-        return StepReport(converged=False, note=OTHER_LIGHT)
-
-    def _read_pixels(self) -> Prediction:
-        """Return what the emulator says, if it serves already, or the regression."""
-        before, options = self.prediction, self.options
-        regressed = pixel_regression.predict(self.renders, self.boxes, before, options.width)
-        emulated = self.sensitivity is not None
-        found = emulation.predict(
-            self.renders,
-            self.boxes,
-            before if emulated else regressed,
-            options.half / emulation.REACH * self.box.unit,
-            [regressed.mean, before.mean] if emulated else [regressed.mean],
-            self.emulator,
-        )
-        log.info(
-            "The emulator explains %.3f of the pictures, and misses targets %.2f times as much",
-            found.explained,
-            found.misfit,
-        )
-        serves = found.explained > options.explained and found.misfit < options.misfit
-        self.emulator = found.theta
-        self.sensitivity = found.sensitivity if serves else None
-        return found.prediction if serves else regressed
-
-    def _begin_network(self) -> None:
-        self.network = Network(self.box.centre, self.box.unit, self.device, self.generator)
-        # What was read off pixels was misread.
-        self.prediction = self.population = None
-        self._move(
-            Population(self.box.centre, self.box.unit, torch.eye(len(self.box.unit)).double())
-        )
-        self.precise_rounds = 0
-        self.probe = Probe(len(self.box.unit))
-        self.planned = self.box.cover(self.options.network_first, self.generator)
-
-    def _network_round(self) -> StepReport:
-        before = self.prediction
-        with _one_thread():
-            self._take(self.network.predict(self.renders, self.targets, before, self.options.width))
-        moved = np.inf
-        if before is not None:
-            moved = (self.prediction.mean.mean(0) - before.mean.mean(0)).abs()
-            moved = torch.where(self._told(), moved / self.population.std, 0.0).max().item()
-        precision = self.options.network_precision
-        return StepReport(converged=self._precise(max(self._unsure(), moved) < precision))
-
-    def _take(self, prediction: Prediction) -> None:
-        """Believe the prediction, and move the model to the population behind it."""
-        self.prediction = prediction
-        self.probe.watch(prediction.told)
+            self.prediction = self.reader.read(self.renders, self.prediction)
+        if isinstance(self.reader, PixelReader):
+            if self.reader.mismatched:
+                self._look_past_light()
+                return StepReport(converged=False, note=OTHER_LIGHT)
+            self.probe.watch(self.prediction.told)
         self.population = self._population()
         self._move(self.population)
+        self.planned = self._plan()
+        return StepReport(converged=self._precise())
+
+    def _look_past_light(self) -> None:
+        """Begin anew with a network; what was read off pixels was misread."""
+        network = Network(self.box.centre, self.box.unit, self.device, self.generator)
+        self.reader = NetworkReader(self.targets, network, self.box, self.options)
+        self.prediction = self.population = None
+        self.probe = Probe(len(self.box.unit))
+        self.precise_rounds = 0
+        self._move(Population.independent(self.box.centre, self.box.unit))
+        self.planned = self.box.cover(self.options.network_first, self.generator)
 
     @torch.no_grad()
     def _move(self, found: Population) -> None:
@@ -242,94 +143,54 @@ class Regression(Estimator):
         """Return which parameters the pictures say something about, ``(K,)`` bool."""
         return ~self.probe.undetermined
 
-    def _unsure(self) -> float:
-        """Return how unsure the prediction is: as a share of what targets differ by where the
-        emulator serves, in their pictures, or else of the worst parameter's spread."""
-        told = self._told()
-        if self.sensitivity is not None:
-            both = told[:, None] & told
-            covariance = self.prediction.covariance.mean(0)
-            return torch.where(both, self.sensitivity * covariance, 0.0).sum().clamp(min=0).sqrt().item()
-        relative = self.prediction.error / self.prediction.spread
-        return torch.where(told, relative, 0.0).max().item()
-
-    def _enough(self) -> float:
-        return self.options.precision if self.sensitivity is None else self.options.alike
-
-    def _precise(self, precise: bool) -> bool:
-        """Return whether two rounds running were precise."""
-        precise = precise and not (self.network is None and self.probe.suspects.any())
+    def _precise(self) -> bool:
+        """Return whether two rounds running read the targets precisely enough."""
+        doubt = self.reader.doubt(self.prediction, self._told())
+        log.info("%.2f times as unsure as allowed after %d renders", doubt, len(self.renders))
+        precise = doubt < 1.0 and not self.probe.suspects.any()
         self.precise_rounds = self.precise_rounds + 1 if precise else 0
         return self.precise_rounds >= 2
 
     def _plan(self) -> torch.Tensor:
-        """Return the parameters to render before the next regression.
+        """Return the parameters to render before the next reading.
 
         Undetermined parameters are drawn from their start.
         """
-        if self.network is None:
-            pairs = self.probe.plan(self.batch, self.prediction, self.box, self.generator)
-            if pairs is not None:
-                return pairs
-        plan, told = self._near_targets(), self._told()
-        noise = torch.randn(plan.shape, generator=self.generator, dtype=torch.float64)
-        return torch.where(told, plan, self.box.centre + self.box.unit * noise)
-
-    def _near_targets(self) -> torch.Tensor:
-        options, generator = self.options, self.generator
-        if self.network is not None:
-            wide = round(options.network_wide * options.network_next)
-            near = options.network_next - wide
-            plan = torch.cat(
-                (
-                    proposals.at_targets(
-                        near,
-                        self.prediction,
-                        (0.5 * options.jitter * self.prediction.spread).clamp(min=0.03),
-                        generator,
-                    ),
-                    self.box.draw(wide, generator),
-                )
-            )
-            return plan[torch.randperm(len(plan), generator=generator)]
-        wide = max(1, round(options.share_wide * self.batch))
-        if self.sensitivity is not None:
-            width = (options.emulated_jitter * self.population.std).clamp(min=0.01)
-            near = proposals.at_targets(self.batch - wide, self.prediction, width, generator)
-            return torch.cat((near, self.box.draw(wide, generator)))[: self.batch]
-        alike = round(options.share_alike * self.batch)
-        near = max(0, self.batch - wide - alike)
-        plan = torch.cat(
-            (
-                proposals.search(
-                    near,
-                    self.prediction,
-                    self.renders,
-                    self.boxes,
-                    self.box,
-                    options.jitter,
-                    generator,
-                ),
-                proposals.around_best(alike, self.renders, self.boxes, generator),
-                self.box.draw(wide, generator),
-            )
+        pairs = self.probe.plan(self.batch, self.prediction, self.box, self.generator)
+        if pairs is not None:
+            return pairs
+        plan = self.reader.plan(
+            self.batch, self.prediction, self.population, self.renders, self.generator
         )
-        return plan[: self.batch]
+        noise = torch.randn(plan.shape, generator=self.generator, dtype=torch.float64)
+        return torch.where(self._told(), plan, self.box.centre + self.box.unit * noise)
 
     def uncertainty(self) -> Uncertainty | None:
-        """Standard errors from the number of targets and the error of reading them."""
+        """Standard errors from the number of targets and the error of reading them.
+
+        A parameter that can be exchanged for others is known no better than its spread.
+        """
         if self.population is None:
             return None
-        count = len(self.targets)
-        std, error = self.population.std, self.prediction.error
+        count, std, error = len(self.targets), self.population.std, self.prediction.error
         # Errors of neighbouring targets are alike; of a reading not yet precise, all are.
         misread = error**2 / count**0.5 if self.precise_rounds else error**2
+        names, exchanged = self.model.names, ()
+        if self.reader.sensitivity is not None:
+            exchanged = trade_offs.find(names, self.reader.sensitivity, std)
+        in_exchange = {name for group in exchanged for name in group.direction}
+        known_apart = torch.tensor([name not in in_exchange for name in names])
+        misread = torch.where(known_apart, misread, torch.maximum(misread, std**2))
         others = max(1, count - 1)
         mean = (std**2 / others + misread).sqrt()
         spread = (std**2 / (2 * others) + misread).sqrt()
         told = self._told().tolist()
-        names = tuple(name for name, known in zip(self.model.names, told, strict=True) if not known)
-        return Uncertainty(tuple(mean.tolist()), tuple(spread.tolist()), names)
+        return Uncertainty(
+            tuple(mean.tolist()),
+            tuple(spread.tolist()),
+            tuple(name for name, known in zip(names, told, strict=True) if not known),
+            exchanged,
+        )
 
     def state_dict(self) -> dict[str, Any]:
         return {
@@ -338,29 +199,24 @@ class Regression(Estimator):
             "pictures": self.renders.pictures,
             "planned": self.planned,
             "prediction": vars(self.prediction) if self.prediction else None,
-            "network": self.network.state_dict() if self.network else None,
-            "precise_rounds": self.precise_rounds,
-            "mismatched_rounds": self.mismatched_rounds,
+            "varies_light": self.varies_light,
+            "reader": self.reader.state_dict(),
             "probe": self.probe.state_dict(),
-            "emulator": self.emulator,
-            "sensitivity": self.sensitivity,
+            "precise_rounds": self.precise_rounds,
             "generator": self.generator.get_state(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        if state["varies_light"]:
+            self._look_past_light()
+        self.reader.load_state_dict(state["reader"])
+        self.probe.load_state_dict(state["probe"])
         self.model.load_state_dict(state["model"])
         self.renders = Renders(state["x"], state["pictures"])
         self.planned = state["planned"]
-        self.probe.load_state_dict(state["probe"])
-        self.emulator = state["emulator"]
-        self.sensitivity = state["sensitivity"]
         self.prediction = Prediction(**state["prediction"]) if state["prediction"] else None
         self.population = self._population() if self.prediction else None
-        if state["network"]:
-            self.network = Network(self.box.centre, self.box.unit, self.device, self.generator)
-            self.network.load_state_dict(state["network"])
         self.precise_rounds = state["precise_rounds"]
-        self.mismatched_rounds = state["mismatched_rounds"]
         self.generator.set_state(state["generator"])
 
 

@@ -37,6 +37,11 @@ class Population:
     std: torch.Tensor
     correlation: torch.Tensor
 
+    @classmethod
+    def independent(cls, mean: torch.Tensor, std: torch.Tensor) -> Population:
+        """Return the one without correlations."""
+        return cls(mean, std, torch.eye(len(mean), dtype=mean.dtype))
+
 
 def population(prediction: Prediction) -> Population:
     """Return the distribution behind the predictions.

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The settings of the posterior regression; the defaults serve all tasks that were tried."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class RegressionOptions:
+    """Settings of the posterior regression.
+
+    Attributes
+    ----------
+    first
+        Renders a parameter that cover the box before the first regression, 40 at least in all.
+    half
+        From the start to a side of the box, in spreads of the start.
+    jitter
+        Spread of the renders around a target's predicted parameters, in spreads of the model.
+    width
+        How much wider than the targets' predictions the renders are weighted.
+    share_alike
+        Share of a batch that is drawn around the renders most like the targets.
+    share_wide
+        Share of a batch that is drawn from the box, at least one.
+    precision
+        Without an emulator, converged when the error of the predictions is below so many spreads
+        of the model.
+    explained
+        The emulator serves when it foresees this share of the variance of pictures.
+    misfit
+        And when it misses half of the targets by no more than so many times the expected square.
+    picture_precision
+        With it, converged when what is not known of the parameters changes a picture by less than
+        this share of what targets differ by.
+    emulated_jitter
+        As ``jitter``, with the emulator.
+    mismatch
+        How much farther from renders than these from each other targets are that no render can
+        be like.
+    network_first, network_next
+        Renders in random light before the network's first training, and before each next one.
+    network_wide
+        Share of the latter that is drawn from the box.
+    network_precision
+        As ``precision``, for the network.
+    network_jitter
+        As ``jitter``, for the network.
+    """
+
+    first: int = 20
+    half: float = 4.5
+    jitter: float = 1.0
+    width: float = 3.5
+    share_alike: float = 0.15
+    share_wide: float = 0.05
+    precision: float = 0.1
+    explained: float = 0.8
+    misfit: float = 4.0
+    picture_precision: float = 0.03
+    emulated_jitter: float = 0.7
+    mismatch: float = 6.0
+    network_first: int = 300
+    network_next: int = 150
+    network_wide: float = 0.15
+    network_precision: float = 0.5
+    network_jitter: float = 0.5

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads targets that renders can be like: by regression at first, then by an emulator."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import torch
+
+from . import emulation, pixel_regression, proposals
+from .empirical_bayes import Population
+from .options import RegressionOptions
+from .proposals import Box
+from .reader import Reader, worst
+from .renders import Prediction, Renders
+
+log = logging.getLogger(__name__)
+
+MISMATCH_AFTER = 80
+"""Renders before which targets may be far from all renders because none is near them yet."""
+MISMATCH_ROUNDS = 3
+"""Rounds running in which they must be."""
+
+
+class PixelReader(Reader):
+    """Levels of pixels to parameters.
+
+    Parameters
+    ----------
+    targets
+        ``(N, F)`` boxes.
+    box
+        Where the search is.
+    options
+        Settings.
+    """
+
+    def __init__(self, targets: torch.Tensor, box: Box, options: RegressionOptions):
+        self._targets = targets
+        self._box = box
+        self._options = options
+        self._theta: torch.Tensor | None = None
+        self._mismatched_rounds = 0
+
+    @property
+    def mismatched(self) -> bool:
+        """Whether no render can be like the targets, because light or camera differ."""
+        return self._mismatched_rounds >= MISMATCH_ROUNDS
+
+    def read(self, renders: Renders, before: Prediction | None) -> Prediction:
+        options = self._options
+        far = pixel_regression.mismatch(renders, self._targets)
+        log.info("Targets are %.1f times as far from renders as these from each other", far)
+        strange = far > options.mismatch and len(renders) >= MISMATCH_AFTER
+        self._mismatched_rounds = self._mismatched_rounds + 1 if strange else 0
+        regressed = pixel_regression.predict(renders, self._targets, before, options.width)
+        served = self.sensitivity is not None
+        found = emulation.predict(
+            renders,
+            self._targets,
+            before if served else regressed,
+            options.half / emulation.REACH * self._box.unit,
+            [regressed.mean, before.mean] if served else [regressed.mean],
+            self._theta,
+        )
+        log.info(
+            "An emulator foresees %.3f of the pictures and misses targets by %.2f",
+            found.explained,
+            found.misfit,
+        )
+        serves = found.explained > options.explained and found.misfit < options.misfit
+        self._theta = found.theta
+        self.sensitivity = found.sensitivity if serves else None
+        return found.prediction if serves else regressed
+
+    def doubt(self, prediction: Prediction, told: torch.Tensor) -> float:
+        if self.sensitivity is None:
+            return worst(prediction.error / prediction.spread, told) / self._options.precision
+        unknown = self.sensitivity * prediction.covariance.mean(0)
+        changed = torch.where(told[:, None] & told, unknown, 0.0).sum().clamp(min=0.0)
+        return changed.sqrt().item() / self._options.picture_precision
+
+    def plan(
+        self,
+        count: int,
+        prediction: Prediction,
+        found: Population,
+        renders: Renders,
+        generator: torch.Generator,
+    ) -> torch.Tensor:
+        options = self._options
+        wide = max(1, round(options.share_wide * count))
+        alike = 0 if self.sensitivity is not None else round(options.share_alike * count)
+        near = max(0, count - wide - alike)
+        if self.sensitivity is not None:
+            width = (options.emulated_jitter * found.std).clamp(min=0.01)
+            first = proposals.at_targets(near, prediction, width, generator)
+        else:
+            first = proposals.search(
+                near, prediction, renders, self._targets, self._box, options.jitter, generator
+            )
+        best = proposals.around_best(alike, renders, self._targets, generator)
+        return torch.cat((first, best, self._box.draw(wide, generator)))[:count]
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "theta": self._theta,
+            "sensitivity": self.sensitivity,
+            "mismatched_rounds": self._mismatched_rounds,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._theta = state["theta"]
+        self.sensitivity = state["sensitivity"]
+        self._mismatched_rounds = state["mismatched_rounds"]
