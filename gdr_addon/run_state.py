@@ -108,6 +108,9 @@ class GDR_PG_run(bpy.types.PropertyGroup):
     differences: StringProperty(
         name="Differences", description="What the renders do not match, a sentence a line"
     )
+    trade_offs: StringProperty(
+        name="Trade-Offs", description="Which parameters the pictures hardly tell apart"
+    )
     parameters: CollectionProperty(type=GDR_PG_parameter_state)
 
     @property
@@ -127,7 +130,9 @@ def write(run: GDR_PG_run, view: RunView) -> None:
     run.ends_itself, run.converged = view.converged is not None, bool(view.converged)
     for name in ("message", "notices", "note", "progress", "step", "steps", "renders", "eta"):
         setattr(run, name, getattr(view, name))
-    for name in ("d_real", "d_sim", "folder", "target_count", "comparison", "alike", "differences"):
+    for name in ("d_real", "d_sim", "folder", "target_count", "comparison", "alike"):
+        setattr(run, name, getattr(view, name))
+    for name in ("differences", "trade_offs"):
         setattr(run, name, getattr(view, name))
     items = run.parameters
     if [item.name for item in items] != [parameter.name for parameter in view.parameters]:

@@ -68,6 +68,7 @@ class RunView:
     comparison: str = ""
     alike: bool = False
     differences: str = ""
+    trade_offs: str = ""
     parameters: list[ParameterView] = field(default_factory=list)
     fixed: dict[str, float] = field(default_factory=dict)
 
@@ -134,6 +135,7 @@ class RunView:
         self.comparison = sentences.comparison(event)
         self.alike = found is not None and found.low <= 0.5
         self.differences = "\n".join(event.differences)
+        self.trade_offs = "\n".join(sentences.trade_off(found) for found in event.trade_offs)
         for parameter in self.parameters:
             parameter.mean_error = event.mean_error.get(parameter.name, -1.0)
             parameter.std_error = event.std_error.get(parameter.name, -1.0)

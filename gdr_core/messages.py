@@ -166,6 +166,23 @@ class Indistinguishability(msgspec.Struct, frozen=True, kw_only=True):
     renders: Annotated[int, msgspec.Meta(ge=1)]
 
 
+class TradeOff(msgspec.Struct, frozen=True):
+    """Parameters that can be exchanged for each other without changing the pictures much.
+
+    Attributes
+    ----------
+    direction
+        By name, how far each goes, in spreads of the result, along a direction of length 1; the
+        first one positive.
+    change
+        Mean change of a picture along it, as a share of what targets differ by (both root mean
+        squares).
+    """
+
+    direction: dict[str, float]
+    change: Share
+
+
 class Conclusion(_Message, tag="conclusion"):
     """How good the result is, as far as that is known; before :class:`Finished`.
 
@@ -181,6 +198,8 @@ class Conclusion(_Message, tag="conclusion"):
         Standard errors in internal units, of the parameters for which they are known.
     undetermined
         Names of parameters that the pictures say (almost) nothing about.
+    trade_offs
+        Parameters that the pictures hardly tell apart.
     """
 
     indistinguishability: Indistinguishability | None = None
@@ -189,6 +208,7 @@ class Conclusion(_Message, tag="conclusion"):
     mean_error: dict[str, Error] = {}
     std_error: dict[str, Error] = {}
     undetermined: tuple[str, ...] = ()
+    trade_offs: tuple[TradeOff, ...] = ()
 
 
 class Finished(_Message, tag="finished"):

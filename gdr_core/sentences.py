@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .messages import Conclusion
+from .messages import Conclusion, TradeOff
 
 
 def comparison(conclusion: Conclusion) -> str:
@@ -25,9 +25,24 @@ def undetermined(names: Sequence[str]) -> str:
     """Return which parameters the pictures say nothing about, "" for none."""
     if not names:
         return ""
-    listed = " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+    listed = _listed(names)
     several = len(names) > 1
     return (
         f"The pictures do not determine {listed}: "
         f"any value{'s give' if several else ' gives'} the same."
     )
+
+
+def trade_off(found: TradeOff) -> str:
+    """Return which parameters can be exchanged for each other, and at what cost."""
+    up = [name for name, way in found.direction.items() if way >= 0]
+    down = [name for name, way in found.direction.items() if way < 0]
+    how = f"{_listed(up)} raised and {_listed(down)} lowered" if down else "raised together"
+    return (
+        f"The pictures hardly tell {_listed(list(found.direction))} apart: {how}, they change a "
+        f"picture by {100 * found.change:.0f} % of what targets differ by."
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

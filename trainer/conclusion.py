@@ -33,6 +33,7 @@ def of_estimator(estimator: Estimator) -> Conclusion:
         mean_error=_finite(names, known.mean),
         std_error=_finite(names, known.std),
         undetermined=tuple(name for name in names if name in known.undetermined),
+        trade_offs=known.trade_offs,
     )
 
 

@@ -187,6 +187,7 @@ class RunFolder:
                 for name, value in parameters.items()
             },
             "undetermined": conclusion.undetermined,
+            "trade_offs": msgspec.to_builtins(conclusion.trade_offs),
             "correlation": None if _is_identity(correlation) else correlation,
             "truth": {
                 name: _plain(known.distribution)

@@ -67,6 +67,8 @@ class GDR_PT_results(Sidebar, bpy.types.Panel):
         )
         if without:
             text.draw(self.layout, context, without, icon="QUESTION")
+        for sentence in run.trade_offs.splitlines():
+            text.draw(self.layout, context, sentence, icon="QUESTION")
 
     def _draw_comparison(self, context: bpy.types.Context, run) -> None:
         """Draw how well renders are told from targets, and by what."""

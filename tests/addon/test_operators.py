@@ -21,6 +21,7 @@ from gdr.gdr_core.messages import (
     Progress,
     RunStatus,
     Status,
+    TradeOff,
 )
 
 
@@ -191,6 +192,7 @@ def test_a_view_takes_in_what_the_result_is_worth(scene):
             mean_error={"m1": 0.012},
             std_error={"m1": 0.009},
             undetermined=("m2",),
+            trade_offs=(TradeOff({"m1": 0.8, "m2": 0.6}, 0.1),),
         )
     )
     run = bpy.context.window_manager.gdr_run
@@ -199,6 +201,7 @@ def test_a_view_takes_in_what_the_result_is_worth(scene):
         "A classifier tells renders from targets 52 % of the time (43 to 61 %; 50 % is perfect)."
     )
     assert (run.alike, run.differences) == (True, "One.\nTwo.")
+    assert run.trade_offs.startswith("The pictures hardly tell m1 and m2 apart: raised together")
     m1, m2 = run.parameters
     assert (m1.mean_error, m1.std_error, m1.undetermined) == pytest.approx((0.012, 0.009, False))
     assert (m2.mean_error, m2.std_error, m2.undetermined) == (-1.0, -1.0, True)

@@ -24,6 +24,7 @@ from gdr_core.messages import (
     Notice,
     Progress,
     RunStatus,
+    TradeOff,
 )
 from gdr_core.parameters import defaults
 from gdr_core.settings import RenderSettings, RunSettings, TargetSettings, TrainingSettings
@@ -134,7 +135,12 @@ def test_a_comparison_that_fails_does_not_fail_the_run(tmp_path, monkeypatch):
 
 
 def test_what_the_estimator_knows_of_itself_is_told(tmp_path, monkeypatch):
-    known = Uncertainty(mean=(0.012, np.nan), std=(0.009, np.inf), undetermined=("m2", "n2_1"))
+    known = Uncertainty(
+        mean=(0.012, np.nan),
+        std=(0.009, np.inf),
+        undetermined=("m2", "n2_1"),
+        trade_offs=(TradeOff({"m1": 0.8, "m2": -0.6}, 0.1),),
+    )
     monkeypatch.setattr(Regression, "uncertainty", lambda self: known)
     monkeypatch.setattr(run_module, "STOP_BUDGET_S", 0.0)
     _, _, result = execute(tmp_path / "run", stop_at=1)
@@ -142,6 +148,7 @@ def test_what_the_estimator_knows_of_itself_is_told(tmp_path, monkeypatch):
     assert (m1["mean_error"], m1["std_error"]) == (0.012, 0.009)
     assert (m2["mean_error"], m2["std_error"]) == (None, None)
     assert result["undetermined"] == ["m2"]
+    assert result["trade_offs"] == [{"direction": {"m1": 0.8, "m2": -0.6}, "change": 0.1}]
 
 
 def test_what_the_estimator_noticed_is_told(tmp_path, monkeypatch):
@@ -270,6 +277,20 @@ def test_undetermined_parameters_are_listed(names, sentence):
     assert sentences.undetermined(names) == sentence
 
 
+@pytest.mark.parametrize(
+    ("direction", "how"),
+    [
+        ({"a": 0.7, "b": 0.7}, "a and b apart: raised together"),
+        ({"a": 0.7, "b": -0.7}, "a and b apart: a raised and b lowered"),
+        ({"a": 0.5, "b": -0.7, "c": 0.5}, "a, b and c apart: a and c raised and b lowered"),
+    ],
+)
+def test_parameters_that_can_be_exchanged_are_said(direction, how):
+    assert sentences.trade_off(TradeOff(direction, 0.12)) == (
+        f"The pictures hardly tell {how}, they change a picture by 12 % of what targets differ by."
+    )
+
+
 def test_less_than_a_half_is_perfect_too():
     low = msgspec.structs.replace(FOUND, accuracy=0.41)
     assert "41 % of the time (43 to 61 %; 50 % or less is perfect)" in sentences.comparison(
@@ -285,6 +306,7 @@ def test_a_conclusion_comes_back_as_it_went():
         mean_error={"m1": 0.1},
         std_error={"m1": 0.2},
         undetermined=("m2",),
+        trade_offs=(TradeOff({"n1_1": 0.9, "n2_1": 0.4}, 0.1),),
     )
     assert messages.unpack({"btid": 0, **messages.pack(sent)}) == sent
     assert messages.unpack(messages.pack(Conclusion())) == Conclusion()
@@ -298,6 +320,7 @@ def test_a_conclusion_comes_back_as_it_went():
         {"mean_error": {"m1": -0.1}},
         {"mean_error": {"m1": "0.1"}},
         {"undetermined": {"m1": True}},
+        {"trade_offs": [{"direction": {"m1": 1.0}, "change": 1.5}]},
         {"not_compared": None},
         {"indistinguishability": {}},
         {"indistinguishability": {**msgspec.to_builtins(FOUND), "accuracy": 1.2}},

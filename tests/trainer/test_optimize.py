@@ -50,7 +50,7 @@ def test_a_run_leaves_every_file(whole):
     found = result(whole)
     assert list(found) == [
         *("schema", "status", "estimator", "seed", "steps", "renders", "converged", "seconds"),
-        *("parameters", "undetermined", "correlation", "truth"),
+        *("parameters", "undetermined", "trade_offs", "correlation", "truth"),
         *("indistinguishability", "differences", "not_compared"),
     ]
     assert (found["schema"], found["status"], found["estimator"]) == (2, "done", "adversarial")

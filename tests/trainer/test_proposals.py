@@ -38,7 +38,9 @@ def test_the_box_is_covered_evenly_and_never_left(box, generator):
 def predicted(mean, std):
     mean = torch.as_tensor(mean).double()
     std = torch.as_tensor(std).double().expand_as(mean)
-    return Prediction(mean, torch.diag_embed(std**2), mean.mean(0), mean.var(0) + 1, std.mean(0), mean[0])
+    return Prediction(
+        mean, torch.diag_embed(std**2), mean.mean(0), mean.var(0) + 1, std.mean(0), mean[0]
+    )
 
 
 def test_a_search_follows_the_renders_alike_while_predictions_are_vague(box, generator):
@@ -67,7 +69,9 @@ def test_a_search_follows_predictions_that_are_precise(box, generator):
 def test_targets_that_are_read_badly_are_rendered_more_often(generator):
     mean = torch.cat((torch.zeros(19, 2), torch.full((1, 2), 50.0)))
     std = torch.cat((torch.full((19, 2), 0.01), torch.full((1, 2), 10.0)))
-    drawn = proposals.at_targets(1000, predicted(mean, std), torch.full((2,), 0.001).double(), generator)
+    drawn = proposals.at_targets(
+        1000, predicted(mean, std), torch.full((2,), 0.001).double(), generator
+    )
     assert (drawn[:, 0] > 20).float().mean() > 0.3
 
 

@@ -83,8 +83,10 @@ class Progress:
         self._console.print(f"{outcome.text}.")
         for line in table(outcome.parameters, found):
             self._console.print(f"  {line}", soft_wrap=True, highlight=False)
-        said = (sentences.undetermined(found.undetermined), sentences.comparison(found))
-        for sentence in filter(None, (*said, *found.differences)):
+        said = [sentences.undetermined(found.undetermined)]
+        said += [sentences.trade_off(group) for group in found.trade_offs]
+        said += [sentences.comparison(found), *found.differences]
+        for sentence in filter(None, said):
             self._console.print(sentence, highlight=False)
         self._console.print(f"Run folder: {folder}", soft_wrap=True, highlight=False)
         if not outcome.parameters:

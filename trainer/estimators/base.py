@@ -15,8 +15,9 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
+from gdr_core.messages import TradeOff
+
 from ..probability_model import ProbabilityModel
-from ..regression.trade_offs import TradeOff
 
 
 @dataclass(frozen=True)

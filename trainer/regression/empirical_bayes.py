@@ -86,9 +86,10 @@ def _likelihood(prediction: Prediction) -> torch.Tensor:
 def model_weights(x: torch.Tensor, prediction: Prediction, width: float) -> torch.Tensor:
     """Return how much each of ``(n, K)`` renders counts, ``(n,)``, at most 1.
 
-    A render counts by its density under what is believed of the targets: a Student t with 4
-    degrees of freedom around their median, ``width`` times as wide as they spread and are uncertain. So pictures that are alike for parameters far from each other
-    (many lobes, seen through few pixels, look like few) are read as what fits the other targets.
+    A render counts by its density under what is believed of the targets: a Student t with 4 degrees
+    of freedom around their median, ``width`` times as wide as they spread and are uncertain. So
+    pictures that are alike for parameters far from each other (many lobes, seen through few pixels,
+    look like few) are read as what fits the other targets.
     """
     distance = (((x - prediction.centre) / (width * prediction.scale)) ** 2).mean(1)
     power = -(_TAIL + x.shape[1]) / 2.0

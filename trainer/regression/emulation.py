@@ -18,7 +18,7 @@ from .inversion import Inversion, Inverter
 from .renders import Prediction, Renders
 
 COMPONENTS = 48
-KEEP = 400
+KEEP = 600
 """Renders that teach the emulator, at most: those nearest to what is believed of the targets."""
 REACH = 3.0
 """Standard deviation of the prior, in spreads of what is believed."""

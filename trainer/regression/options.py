@@ -36,6 +36,8 @@ class RegressionOptions:
         this share of what targets differ by.
     emulated_jitter
         As ``jitter``, with the emulator.
+    emulated_next
+        Renders before its next reading, over those made: a batch at least.
     mismatch
         How much farther from renders than these from each other targets are that no render can
         be like.
@@ -58,8 +60,9 @@ class RegressionOptions:
     precision: float = 0.1
     explained: float = 0.8
     misfit: float = 4.0
-    picture_precision: float = 0.03
+    picture_precision: float = 0.035
     emulated_jitter: float = 0.7
+    emulated_next: float = 0.06
     mismatch: float = 6.0
     network_first: int = 300
     network_next: int = 150

@@ -90,18 +90,25 @@ class PixelReader(Reader):
         generator: torch.Generator,
     ) -> torch.Tensor:
         options = self._options
-        wide = max(1, round(options.share_wide * count))
-        alike = 0 if self.sensitivity is not None else round(options.share_alike * count)
-        near = max(0, count - wide - alike)
         if self.sensitivity is not None:
+            count = max(count, round(options.emulated_next * len(renders)))
+            wide = max(1, round(options.share_wide * count))
             width = (options.emulated_jitter * found.std).clamp(min=0.01)
-            first = proposals.at_targets(near, prediction, width, generator)
-        else:
-            first = proposals.search(
-                near, prediction, renders, self._targets, self._box, options.jitter, generator
-            )
+            near = proposals.at_targets(count - wide, prediction, width, generator)
+            return torch.cat((near, self._box.draw(wide, generator)))
+        wide = max(1, round(options.share_wide * count))
+        alike = round(options.share_alike * count)
+        near = proposals.search(
+            max(0, count - wide - alike),
+            prediction,
+            renders,
+            self._targets,
+            self._box,
+            options.jitter,
+            generator,
+        )
         best = proposals.around_best(alike, renders, self._targets, generator)
-        return torch.cat((first, best, self._box.draw(wide, generator)))[:count]
+        return torch.cat((near, best, self._box.draw(wide, generator)))[:count]
 
     def state_dict(self) -> dict[str, Any]:
         return {

@@ -9,9 +9,9 @@ models*, 2007).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
+
+from gdr_core.messages import TradeOff
 
 HARDLY = 0.15
 """A direction is hardly seen when a spread along it changes a picture by less than this share of
@@ -20,24 +20,6 @@ ALONE = 2.0
 """And its parameters can be exchanged when each alone changes it by so many times as much."""
 TAKES_PART = 0.15
 """Least entry between two parameters in the projector on what is hardly seen."""
-
-
-@dataclass(frozen=True)
-class TradeOff:
-    """Parameters that can be exchanged.
-
-    Attributes
-    ----------
-    direction
-        By name, how far each goes, in spreads of the result, along a direction of length 1; the
-        first one positive.
-    change
-        Mean change of a picture along it, as a share of what targets differ by (both root mean
-        squares).
-    """
-
-    direction: dict[str, float]
-    change: float
 
 
 def find(

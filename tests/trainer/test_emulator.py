@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+import numpy as np
+import pytest
+import torch
+
+from trainer.regression.emulator import LINEAR_UNIT, Emulator
+
+
+def waves(x):
+    """Three smooth functions of two parameters; the third hardly changes."""
+    a, b = x.T
+    return torch.stack((torch.sin(2 * a) + b, torch.cos(a - b), 0.05 * a * b), 1)
+
+
+def points(count, seed):
+    generator = torch.Generator().manual_seed(seed)
+    return 2 * torch.rand(count, 2, generator=generator, dtype=torch.float64) - 1
+
+
+@pytest.fixture(scope="module")
+def emulator():
+    return Emulator(points(80, 0), waves(points(80, 0)))
+
+
+def test_it_foresees_what_it_did_not_see(emulator):
+    fresh = points(200, 1)
+    missed = emulator.predict(fresh).mean - waves(fresh)
+    assert (missed.pow(2).mean(0) < 2e-3 * waves(fresh).var(0)).all()
+
+
+def test_its_jacobian_is_its_derivative(emulator):
+    x = points(5, 2)
+    step = 1e-5
+    jacobian = emulator.predict(x).jacobian
+    for k in range(2):
+        away = torch.zeros(2).double()
+        away[k] = step
+        up, down = emulator.predict(x + away).mean, emulator.predict(x - away).mean
+        np.testing.assert_allclose(jacobian[:, :, k], (up - down) / (2 * step), atol=1e-5)
+
+
+def test_its_kernel_is_that_of_the_book():
+    sklearn = pytest.importorskip("sklearn.gaussian_process.kernels")
+    x, y = points(30, 3), waves(points(30, 3))
+    emulator = Emulator(x, y)
+    lengths = emulator.theta[:-2].exp() * x.std(0)
+    slope = emulator.theta[-2].exp().item() * LINEAR_UNIT
+    scaled = (x - x.mean(0)) / lengths
+
+    def covariance(a, b):
+        one = sklearn.Matern(1.0, nu=2.5)(a.numpy(), b.numpy())
+        return torch.as_tensor(one) + slope * a @ b.T
+
+    fresh = points(4, 4)
+    at = (fresh - x.mean(0)) / lengths
+    whole = covariance(scaled, scaled) + emulator.noise * torch.eye(30)
+    cross = covariance(at, scaled)
+    mean = y.mean(0) + cross @ torch.linalg.solve(whole, y - y.mean(0))
+    found = emulator.predict(fresh)
+    np.testing.assert_allclose(found.mean, mean, rtol=1e-6, atol=1e-8)
+    variance = (
+        1 + slope * at.pow(2).sum(1) - (cross @ torch.linalg.solve(whole, cross.T)).diagonal()
+    )
+    np.testing.assert_allclose(found.variance, variance, rtol=1e-4, atol=1e-8)
+
+
+def test_leave_one_out_is_what_leaving_out_gives():
+    x, y = points(25, 5), waves(points(25, 5))
+    emulator = Emulator(x, y)
+    residual, variance = emulator.leave_one_out()
+    kernel = emulator._covariance(emulator.theta)
+    for i in (0, 7, 24):
+        others = [j for j in range(25) if j != i]
+        solved = torch.linalg.solve(kernel[others][:, others], (y - y.mean(0))[others])
+        expected = y[i] - y.mean(0) - kernel[i, others] @ solved
+        np.testing.assert_allclose(residual[i], expected, rtol=1e-5, atol=1e-9)
+        least = kernel[i, i] - kernel[i, others] @ torch.linalg.solve(
+            kernel[others][:, others], kernel[others, i]
+        )
+        assert variance[i].item() == pytest.approx(least.item(), rel=1e-5)
+
+
+def test_in_other_axes_it_says_the_same(emulator):
+    axes = torch.tensor([[1.0, 2.0], [0.0, 1.0], [3.0, -1.0]], dtype=torch.float64)
+    x = points(6, 6)
+    turned, plain = emulator.in_axes(axes).predict(x), emulator.predict(x)
+    np.testing.assert_allclose(turned.mean, plain.mean @ axes)
+    expected = torch.einsum("bck,cd->bdk", plain.jacobian, axes)
+    np.testing.assert_allclose(turned.jacobian, expected)
+
+
+def test_it_begins_at_what_it_is_given():
+    x, y = points(40, 7), waves(points(40, 7))
+    first = Emulator(x, y)
+    again = Emulator(x, y, first.theta)
+    np.testing.assert_allclose(again.theta, first.theta, atol=0.3)
