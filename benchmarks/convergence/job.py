@@ -14,6 +14,7 @@ import traceback
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 
@@ -78,7 +79,10 @@ def run(job: Job, scene: Scene) -> dict[str, Any]:
     estimator = CONTESTANTS[job.contestant].make(model, targets, generator)
     inspector = pictures.Inspector(scene, task, truth, job.seed, job.renders)
     record |= _optimise(estimator, model, scene, inspector, job.renders)
-    return record | {"differences": inspector.differences(model, targets)}
+    return record | {
+        "differences": inspector.differences(model, targets),
+        "ceiling": inspector.ceiling(x),
+    }
 
 
 def _optimise(
@@ -136,7 +140,7 @@ def _line(
 
 def _uncertainty(estimator: Estimator) -> dict[str, Any] | None:
     known = estimator.uncertainty()
-    return None if known is None else _plain(dataclasses.asdict(known))
+    return None if known is None else _plain(msgspec.to_builtins(known))
 
 
 def _plain(value: Any) -> Any:

@@ -74,6 +74,17 @@ class Inspector:
             }
         )
 
+    def ceiling(self, drawn: np.ndarray) -> dict[str, Any] | None:
+        """Test the best that can be found, where pictures judge: the normal distribution with the
+        mean and spread of the targets' own parameters ``(N, K)``."""
+        if not self._task.by_pictures:
+            return None
+        noise = np.random.default_rng(4000 + self._seed).normal(size=(COUNT, drawn.shape[1]))
+        renders = self._scene.render(drawn.mean(0) + drawn.std(0) * noise, self._task.names)
+        generator = torch.Generator().manual_seed(self._seed)
+        found = compare(self._held_out, renders, generator)
+        return {"accuracy": round(found.accuracy, 4), "low": round(found.low, 4)}
+
     def differences(self, model: ProbabilityModel, targets: np.ndarray) -> list[str]:
         """Return what the program says of targets that the renders do not match."""
         generator = torch.Generator().manual_seed(100_000 * self._seed)

@@ -16,7 +16,7 @@ import numpy as np
 from .job import TIMED
 from .tasks import TASKS, Task
 
-Z95 = 1.96
+Z95 = 1.959964
 """Half the width of a 95 % interval in standard errors."""
 
 
@@ -48,10 +48,14 @@ class Score:
         Largest difference of a correlation from that of the drawn parameters.
     undetermined
         Parameters that the estimator says the pictures say nothing about.
+    trade_offs
+        Groups of parameters that it says can be exchanged, each as text.
     differences
         Sentences about what of the targets the renders do not match.
     accuracy
         Of a classifier that tells its renders from fresh targets, at the end; None if not tested.
+    ceiling
+        The same for the best that can be found, where pictures judge: ``accuracy``, ``low``.
     error
         Why the run broke off; None if it did not.
     seconds
@@ -71,8 +75,10 @@ class Score:
     off: tuple[str, ...]
     correlation_error: float
     undetermined: tuple[str, ...]
+    trade_offs: tuple[str, ...]
     differences: tuple[str, ...]
     accuracy: float | None
+    ceiling: dict[str, Any] | None
     error: str | None
     seconds: float
 
@@ -105,8 +111,12 @@ def judge(record: dict[str, Any], within: int | None = None) -> Score:
         off=_off(task, mean_errors, std_errors),
         correlation_error=_correlation_error(record),
         undetermined=tuple(uncertainty.get("undetermined", ())),
+        trade_offs=tuple(
+            " with ".join(group["direction"]) for group in uncertainty.get("trade_offs", ())
+        ),
         differences=tuple(record["differences"]),
         accuracy=record["checks"][-1]["accuracy"] if record["checks"] else None,
+        ceiling=record.get("ceiling"),
         error=record["error"],
         seconds=_seconds(record),
     )
@@ -144,15 +154,31 @@ def distance(record: dict[str, Any]) -> np.ndarray:
 
 
 def coverage(record: dict[str, Any]) -> tuple[int, int]:
-    """Return how many 95 % intervals hold the hidden value, and how many there are."""
+    """Return how many 95 % intervals hold the hidden value, and how many there are.
+
+    An interval is as many standard errors wide as Student's t asks for with as many targets.
+    """
     known = record["uncertainty"]
     if known is None or not record["history"]:
         return 0, 0
-    held = []
+    held, wide = [], t95(TASKS[record["task"]].count - 1)
     for what in ("mean", "std"):
         rows = zip(record["history"][-1][what], record[f"truth_{what}"], known[what], strict=True)
-        held += [abs(found - true) <= Z95 * error for found, true, error in rows if error]
+        held += [abs(found - true) <= wide * error for found, true, error in rows if error]
     return sum(held), len(held)
+
+
+def t95(freedom: int) -> float:
+    """Return the 97.5 % quantile of Student's t, for 5 degrees of freedom or more.
+
+    The first terms of Cornish and Fisher's expansion (Abramowitz & Stegun, *Handbook of
+    Mathematical Functions*, 1964, 26.7.5).
+    """
+    z = Z95
+    first = (z**3 + z) / 4
+    second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
+    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
+    return z + first / freedom + second / freedom**2 + third / freedom**3
 
 
 def _off(task: Task, mean_errors: np.ndarray, std_errors: np.ndarray) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.convergence import report, table
-from benchmarks.convergence.score import distance, first_kept, judge
+from benchmarks.convergence.score import distance, first_kept, judge, t95
 
 DRAWN_MEAN, DRAWN_STD = [2.25, 2.3], [0.1, 0.12]
 
@@ -133,6 +133,21 @@ def test_intervals_are_counted_where_there_are_any():
     score = judge(record([(0.05, 0.1)], uncertainty=known))
     assert (score.covered, score.intervals) == (2, 3)
     assert score.undetermined == ("m2",)
+
+
+def test_what_can_be_exchanged_is_listed():
+    group = {"direction": {"n1_1": 0.8, "n2_1": 0.6}, "change": 0.1}
+    known = {"mean": [0.1] * 2, "std": [0.1] * 2, "undetermined": [], "trade_offs": [group]}
+    found = record([NEAR], uncertainty=known)
+    assert judge(found).trade_offs == ("n1_1 with n2_1",)
+    assert "exchangeable, in so many seeds: `n1_1 with n2_1` 1." in report.tables([found])
+
+
+@pytest.mark.parametrize(
+    ("freedom", "quantile"), [(5, 2.5706), (7, 2.3646), (63, 1.9983), (10_000, 1.9602)]
+)
+def test_intervals_of_few_targets_are_wider(freedom, quantile):
+    assert t95(freedom) == pytest.approx(quantile, abs=3e-3)
 
 
 def test_first_kept_of_nothing():
