@@ -279,7 +279,7 @@ class Run:
         self._history = History(self._folder.history, self._estimator.model.names, keep)
         self._reached = self._estimator.model.current()
         if not self._history.rows:
-            self._record(StepReport())
+            self._record(StepReport(converged=False if self._estimator.ends_itself else None))
             self._save_checkpoint()
 
     def _step(self, pool: RenderPool) -> None:
@@ -326,10 +326,12 @@ class Run:
             self.observe(Notice(text=report.note))
 
     def _planned_steps(self) -> int:
-        training = self.settings.training
-        if training.max_renders:
-            return min(training.steps, training.max_renders // training.batch)
-        return training.steps
+        """Return after how many steps the run is done; a step may make less than a whole batch."""
+        training, totals = self.settings.training, self._totals
+        if not training.max_renders:
+            return training.steps
+        left = (training.max_renders - totals.renders) // training.batch
+        return min(training.steps, totals.step + left)
 
     def _wait_while_paused(self) -> None:
         self.controls.check()

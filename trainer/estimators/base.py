@@ -86,6 +86,9 @@ class Estimator(ABC):
 
     model: ProbabilityModel
 
+    ends_itself: ClassVar[bool] = False
+    """Whether its reports say when it sees no reason to go on."""
+
     varies_light: bool = False
     """Whether the next proposals are to be rendered each in another, random light."""
 

@@ -55,6 +55,7 @@ class Regression(Estimator):
     """See the module's text."""
 
     Options = RegressionOptions
+    ends_itself = True
 
     def __init__(
         self,
