@@ -48,7 +48,7 @@ class GDR_PT_results(Sidebar, bpy.types.Panel):
         if run.renders:
             row = self.layout.row()
             row.active = False
-            row.label(text=f"{run.step} steps, {run.renders} renders")
+            row.label(text=f"Steps: {run.step}, renders: {run.renders}")
 
     def _draw_errors(self, context: bpy.types.Context, run) -> None:
         """Draw how well each parameter is known, in internal units."""

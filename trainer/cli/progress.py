@@ -87,7 +87,7 @@ class Progress:
         said += [sentences.trade_off(group) for group in found.trade_offs]
         said += [sentences.comparison(found), *found.differences]
         for sentence in filter(None, said):
-            self._console.print(sentence, highlight=False)
+            self._console.print(sentence, soft_wrap=True, highlight=False)
         self._console.print(f"Run folder: {folder}", soft_wrap=True, highlight=False)
         if not outcome.parameters:
             return  # It ended before it began; there are no pictures.
