@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from torch.nn import functional
 
 from trainer.estimators import Estimator
+from trainer.probability_model import ProbabilityModel
 
 CELLS = 16
 """Boxes along a side of a picture."""
@@ -22,9 +24,31 @@ class NoOptions:
 
 
 class Baseline(Estimator):
-    """An estimator whose run is never resumed in the middle."""
+    """An estimator that sees features of pictures, and whose run is never resumed.
+
+    It computes on the CPU and has no options; :meth:`begin` takes the place of a constructor.
+    """
 
     Options = NoOptions
+
+    def __init__(
+        self,
+        model: ProbabilityModel,
+        targets: np.ndarray,
+        batch: int,
+        device: torch.device,
+        generator: torch.Generator,
+        options: NoOptions,
+    ):
+        self.model = model
+        self.targets = features(targets)
+        self.batch = batch
+        self.generator = generator
+        self.begin()
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Set up what the method needs besides."""
 
     def state_dict(self) -> dict[str, Any]:
         raise NotImplementedError("A run of the benchmark starts from its beginning.")

@@ -19,9 +19,8 @@ import numpy as np
 import torch
 
 from trainer.estimators import StepReport
-from trainer.probability_model import ProbabilityModel
 
-from .base import Baseline, NoOptions, energy_distance, features
+from .base import Baseline, energy_distance, features
 
 MEAN_STEP = 0.8
 LOG_STD_STEP = 0.5
@@ -31,24 +30,14 @@ LOG_STD_STEP = 0.5
 class CMA(Baseline):
     """See the module's text; ``batch`` is the renders of a candidate, a step is a generation."""
 
-    def __init__(
-        self,
-        model: ProbabilityModel,
-        targets: np.ndarray,
-        batch: int,
-        device: torch.device,
-        generator: torch.Generator,
-        options: NoOptions,
-    ):
+    def begin(self) -> None:
         import cma
 
-        self.model = model
-        self.targets = features(targets)
-        count = len(model.names)
-        self.draws = _whitened(torch.randn(batch, count, generator=generator))
+        model, count = self.model, len(self.model.names)
+        self.draws = _whitened(torch.randn(self.batch, count, generator=self.generator))
         start = torch.cat((model.mean, model.log_std)).detach().double().numpy()
         steps = np.repeat((MEAN_STEP, LOG_STD_STEP), count)
-        seed = int(torch.randint(1, 2**31 - 1, (1,), generator=generator))
+        seed = int(torch.randint(1, 2**31 - 1, (1,), generator=self.generator))
         self.strategy = cma.CMAEvolutionStrategy(
             start, 1.0, {"CMA_stds": steps, "seed": seed, "verbose": -9}
         )

@@ -20,9 +20,8 @@ import numpy as np
 import torch
 
 from trainer.estimators import StepReport
-from trainer.probability_model import ProbabilityModel
 
-from .base import Baseline, NoOptions, features
+from .base import Baseline, features
 
 LEARNING_RATE = 0.1
 HALVED_AFTER = 50
@@ -33,20 +32,8 @@ BETAS = (0.7, 0.999)
 class MMD(Baseline):
     """See the module's text."""
 
-    def __init__(
-        self,
-        model: ProbabilityModel,
-        targets: np.ndarray,
-        batch: int,
-        device: torch.device,
-        generator: torch.Generator,
-        options: NoOptions,
-    ):
-        self.model = model
-        self.batch = batch
-        self.generator = generator
-        self.targets = features(targets)
-        self.optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, betas=BETAS)
+    def begin(self) -> None:
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=LEARNING_RATE, betas=BETAS)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
             self.optimizer, lambda steps: 1.0 / (1.0 + steps / HALVED_AFTER)
         )

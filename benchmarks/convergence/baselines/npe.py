@@ -32,9 +32,8 @@ import torch
 from torch.distributions import Independent, Normal
 
 from trainer.estimators import StepReport
-from trainer.probability_model import ProbabilityModel
 
-from .base import Baseline, NoOptions, features
+from .base import Baseline, features
 
 WIDEN = 3.0
 TAIL = 0.005
@@ -51,25 +50,13 @@ TRIES = 3
 class NPE(Baseline):
     """See the module's text; a step is a round."""
 
-    def __init__(
-        self,
-        model: ProbabilityModel,
-        targets: np.ndarray,
-        batch: int,
-        device: torch.device,
-        generator: torch.Generator,
-        options: NoOptions,
-    ):
-        self.model = model
-        self.batch = batch
-        self.generator = generator
-        self.targets = features(targets)
-        self.prior_mean = model.mean.detach().clone()
-        self.prior_std = WIDEN * model.std.detach()
+    def begin(self) -> None:
+        self.prior_mean = self.model.mean.detach().clone()
+        self.prior_std = WIDEN * self.model.std.detach()
         self.low = torch.full_like(self.prior_mean, -torch.inf)
         self.high = torch.full_like(self.prior_mean, torch.inf)
         self.network = None
-        self.x = torch.empty(0, len(model.names))
+        self.x = torch.empty(0, len(self.model.names))
         self.features = torch.empty(0, self.targets.shape[1])
 
     def propose(self) -> torch.Tensor:
