@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+import numpy as np
+import pytest
+import torch
+
+from trainer.regression import emulation, pixel_regression
+from trainer.regression.pictures import boxes, thumbnails
+from trainer.regression.renders import Renders
+
+CENTRE, SPREAD = torch.tensor([8.0, 0.0]).double(), torch.tensor([1.0, 1.5]).double()
+
+
+def discs(x: torch.Tensor, size: int = 32) -> np.ndarray:
+    """A soft disc of radius ``x[:, 0]``, moved sideways by ``x[:, 1]``."""
+    axis = np.arange(size) - size / 2 + 0.5
+    radius, shift = x[:, :2].numpy().T[..., None, None]
+    distance = np.hypot(axis[None, None, :] - shift, axis[None, :, None])
+    level = 255.0 / (1.0 + np.exp(distance - radius))
+    return np.repeat(level.astype(np.uint8)[..., None], 3, axis=3)
+
+
+def draw(count, seed, widened=1.0):
+    noise = torch.randn(count, 2, generator=torch.Generator().manual_seed(seed)).double()
+    return CENTRE + widened * SPREAD * noise
+
+
+def read(x, pictures, targets):
+    """Return what the emulator says of the targets."""
+    renders = Renders(x, thumbnails(pictures))
+    seen = boxes(thumbnails(targets))
+    first = pixel_regression.predict(renders, seen, None, 3.5)
+    wide = torch.full((x.shape[1],), 10.0).double()
+    return emulation.predict(renders, seen, first, wide, [first.mean], None)
+
+
+def test_it_reads_parameters_off_pictures():
+    x, truth = draw(60, 0, 1.5), draw(40, 1)
+    found = read(x, discs(x), discs(truth))
+    missed = (found.prediction.mean - truth).pow(2).mean(0).sqrt()
+    assert (missed < 0.01 * SPREAD).all()
+    assert found.explained > 0.99
+    assert found.misfit < 2.0
+
+
+def test_noise_of_the_targets_widens_what_it_says():
+    x, truth = draw(60, 0, 1.5), draw(200, 1)
+    clean = discs(truth)
+    noise = np.random.default_rng(2).normal(0.0, 25.0, clean.shape)
+    noisy = (clean + noise).clip(0, 255).astype(np.uint8)
+    calm = read(x, discs(x), clean)
+    found = read(x, discs(x), noisy)
+    assert (found.prediction.variance.mean(0) > 4 * calm.prediction.variance.mean(0)).all()
+    ratio = (found.prediction.mean - truth) / found.prediction.std
+    assert ratio.std(0).min() > 0.25
+    assert ratio.std(0).max() < 2.5
+
+
+def test_sensitivity_is_the_squared_change_of_pictures():
+    x, truth = draw(80, 0, 1.5), draw(40, 1)
+    found = read(x, discs(x), discs(truth))
+    step = 0.2
+    changes = []
+    for k in range(2):
+        away = torch.zeros(2).double()
+        away[k] = step
+        pair = [boxes(thumbnails(discs(truth + sign * away))) for sign in (1, -1)]
+        changes.append((pair[0] - pair[1]) / (2 * step))
+    seen = boxes(thumbnails(discs(truth)))
+    differ = (seen - seen.mean(0)).pow(2).sum(1).mean()
+    for k in range(2):
+        expected = changes[k].pow(2).sum(1).mean() / differ
+        assert found.sensitivity[k, k].item() == pytest.approx(expected.item(), rel=0.1)
+    both = (changes[0] * changes[1]).sum(1).mean() / differ
+    assert found.sensitivity[0, 1].item() == pytest.approx(both.item(), abs=0.01)
+
+
+def test_what_changes_no_picture_stays_unknown():
+    x, truth = draw(80, 0, 1.5), draw(40, 1)
+    idle = torch.randn(80, 1, generator=torch.Generator().manual_seed(5)).double()
+    found = read(torch.cat((x, idle), 1), discs(x), discs(truth))
+    assert found.prediction.told[2] < 0.2
+    assert (found.prediction.told[:2] > 0.95).all()
+    assert found.sensitivity[2, 2] < 0.01 * found.sensitivity[:2, :2].diagonal().min()
