@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from collections import deque
+from collections.abc import Iterable
 from typing import Any
 
 import zmq
@@ -257,3 +258,14 @@ class Duplex:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def wait_any(channels: Iterable[Duplex], timeoutms: float) -> None:
+    """Wait until one of the channels has a message or news of its peer, at most `timeoutms`.
+
+    Look with ``recv(0)`` which one it was; it may have been none of them.
+    """
+    poller = zmq.Poller()
+    for channel in channels:
+        channel._open().watch(poller)
+    poller.poll(timeoutms)

@@ -207,10 +207,14 @@ class Endpoint:
     def wait(self, timeoutms: float | None, events: int = zmq.POLLIN) -> None:
         """Wait until the socket has one of `events`, or there is news of the peer."""
         poller = zmq.Poller()
+        self.watch(poller, events)
+        poller.poll(timeoutms)
+
+    def watch(self, poller: zmq.Poller, events: int = zmq.POLLIN) -> None:
+        """Have `poller` look for `events` of the socket, and for news of the peer."""
         if events:
             poller.register(self.socket, events)
         poller.register(self.monitor.socket, zmq.POLLIN)
-        poller.poll(timeoutms)
 
     def close(self) -> None:
         """Close the socket. Returns at once; unsent messages get their linger time."""

@@ -25,8 +25,9 @@ def register(
 
 def unregister(credentials: Credentials) -> None:
     """Forget all addresses of a run."""
-    for address in [a for a, c in _keys.items() if c == credentials]:
-        del _keys[address]
+    # Over a copy: launchers end in threads of their own while others begin.
+    for address in [a for a, c in list(_keys.items()) if c == credentials]:
+        _keys.pop(address, None)
         _obituaries.pop(address, None)
 
 

@@ -9,6 +9,7 @@ TRAINER_PACKAGES = (
     "msgspec",
     "numpy",
     "pillow",
+    "psutil",
     "pyzmq",
     "rich",
     "safetensors",

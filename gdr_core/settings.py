@@ -136,7 +136,11 @@ class RenderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     samples
         Anti-aliasing samples of ``solid``: 1 for none, else 5, 8, 11, 16 or 32.
     workers
-        Render workers; 0 chooses.
+        Render workers; 0 chooses by the computer's cores and memory.
+    worker_memory
+        Megabytes that a render worker may use before it is replaced; 0 for no limit.
+    recycle_after
+        Images after which a render worker is replaced by a fresh one; 0 for never.
     camera
         None for the reference camera.
     blender
@@ -147,6 +151,8 @@ class RenderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     grid: tuple[int, int] = (50, 50)
     samples: int = 1
     workers: int = 0
+    worker_memory: int = 0
+    recycle_after: int = 0
     camera: Camera | None = None
     blender: str = ""
 
@@ -196,7 +202,7 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             raise BadSettings("Every parameter is fixed; choose at least one to optimise.")
         self._check_targets()
         self._check_training()
-        self._check_rendering()
+        self.check_rendering()
 
     def _check_targets(self) -> None:
         targets = self.targets
@@ -234,7 +240,8 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
                 f"{', '.join(map(str, SIZES))} pixels."
             )
 
-    def _check_rendering(self) -> None:
+    def check_rendering(self) -> None:
+        """Raise :class:`BadSettings` if something is wrong with how images are rendered."""
         rendering = self.rendering
         if rendering.renderer not in RENDERERS:
             raise BadSettings(
@@ -250,6 +257,16 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         if not 0 <= rendering.workers <= 64:
             raise BadSettings(
                 f"The number of workers is {rendering.workers}; give 0 (to choose) to 64."
+            )
+        if rendering.worker_memory < 0:
+            raise BadSettings(
+                f"The memory of a worker is {rendering.worker_memory} MB; give 0 for no limit, "
+                f"or more."
+            )
+        if rendering.recycle_after < 0:
+            raise BadSettings(
+                f"A worker is to be renewed after {rendering.recycle_after} images; give 0 for "
+                f"never, or more."
             )
         if rendering.camera is not None:
             rendering.camera.check()

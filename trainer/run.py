@@ -163,7 +163,9 @@ class Run:
         try:
             found = self._read_folder()
             self._tell(RunStatus.STARTING, "Starting Blender to render")
-            with open_pool(self.settings, self._check, self.path / "workers") as pool:
+            with open_pool(
+                self.settings, self._check, self.path / "workers", self._tell_notice
+            ) as pool:
                 seeds = _spawn_seeds(self.settings.seed)
                 if found is None:
                     found = self._render_hidden(pool, seeds.targets)
@@ -322,8 +324,7 @@ class Run:
         believed = model.to_parameters(model.sample(PREVIEW_SAMPLES, self._preview))
         self.observe(Samples(step=step, parameters=believed))
         if report.note:
-            log.info("%s", report.note)
-            self.observe(Notice(text=report.note))
+            self._tell_notice(report.note)
 
     def _planned_steps(self) -> int:
         """Return after how many steps the run is done; a step may make less than a whole batch."""
@@ -463,6 +464,10 @@ class Run:
     def _tell(self, status: RunStatus, text: str) -> None:
         log.info("%s", text)
         self.observe(Status(status=status, text=text))
+
+    def _tell_notice(self, text: str) -> None:
+        log.info("%s", text)
+        self.observe(Notice(text=text))
 
     def _tell_finished(self, status: RunStatus, text: str) -> None:
         truth = {

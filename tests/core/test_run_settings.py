@@ -27,7 +27,9 @@ def test_settings_survive_toml(tmp_path):
         seed=7,
         targets=HIDDEN,
         training=TrainingSettings(options={"gap": 0.5}, size=128),
-        rendering=RenderSettings(renderer="solid", camera=Camera.reference()),
+        rendering=RenderSettings(
+            renderer="solid", camera=Camera.reference(), worker_memory=900, recycle_after=500
+        ),
         parameters={"n1_1": Start(value=2.0), "m1": Start(distribution=Distribution())},
     )
     path = tmp_path / "config.toml"
@@ -97,6 +99,8 @@ def test_a_file_with_its_numbers_is_read_as_it_is(tmp_path):
         ({"rendering": RenderSettings(grid=(4, 50))}, "8 to 1000"),
         ({"rendering": RenderSettings(samples=3)}, "3 samples are not offered"),
         ({"rendering": RenderSettings(workers=-1)}, "number of workers"),
+        ({"rendering": RenderSettings(worker_memory=-1)}, "memory of a worker is -1 MB"),
+        ({"rendering": RenderSettings(recycle_after=-1)}, "after -1 images"),
         ({"seed": -1}, "seed is -1"),
         ({"schema": 9}, "schema 9"),
     ],

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How many workers there are, how a batch is cut, how long an answer may take."""
+
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+import psutil
+import pytest
+
+from gdr_core.errors import GdrError
+from trainer.workers import memory, patience
+from trainer.workers.batch import LARGEST_PART, Batch, cuts
+from trainer.workers.choice import choose_workers, physical_cores, workers_for
+
+
+@pytest.mark.parametrize(
+    ("cores", "available", "workers"),
+    [
+        (1, 64_000, 1),
+        (2, 64_000, 2),
+        (3, 64_000, 2),
+        (8, 64_000, 7),
+        (64, 64_000, 8),
+        (8, 2_200, 3),
+        (8, 100, 1),
+    ],
+)
+def test_workers_follow_cores_and_memory(cores, available, workers):
+    assert workers_for(cores, available, 700) == workers
+
+
+def test_this_computer_gets_workers_that_fit_into_it():
+    assert 1 <= physical_cores() <= os.cpu_count()
+    assert 0 < memory.available_mb() <= psutil.virtual_memory().total / memory.MB
+    assert 1 <= choose_workers() <= physical_cores()
+    assert choose_workers(limit_mb=10**9) == 1
+
+
+def test_memory_is_that_of_a_process_and_what_it_started():
+    size = 300 * 2**20
+    child = f"held = bytearray(b'1') * {size}; print(1, flush=True); input()"
+    start = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    with subprocess.Popen(
+        [sys.executable, "-c", start], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        process.stdout.readline()
+        assert 300 < memory.used_mb(process.pid) < 500
+        process.communicate(b"\n")
+    assert memory.used_mb(process.pid) == 0
+
+
+@pytest.mark.parametrize("count", [*range(0, 70), 127, 128, 129, 1000])
+def test_parts_are_even_and_cover_the_batch(count):
+    rows = np.arange(count)
+    parts = [rows[part] for part in cuts(count)]
+    assert [*np.concatenate([rows[:0], *parts])] == [*rows]
+    sizes = {len(part) for part in parts}
+    assert not sizes or (max(sizes) - min(sizes) <= 1 and min(sizes) >= 1)
+    assert all(size <= LARGEST_PART for size in sizes)
+    for workers in (1, 2, 4, 8):
+        if count >= 8:
+            assert len(parts) % workers == 0
+
+
+def test_a_batch_is_complete_when_nothing_is_missing():
+    shapes = np.random.default_rng(0).random((20, 12))
+    lights = np.arange(20, dtype=np.uint32)
+    batch = Batch(shapes, lights, 4)
+    while batch.missing:
+        part = batch.waiting.popleft()
+        np.testing.assert_array_equal(part.parameters, shapes[part.rows].astype(np.float32))
+        np.testing.assert_array_equal(part.lights, lights[part.rows])
+        images = np.full((len(part), 4, 4, 3), part.lights[0], np.uint8)
+        assert batch.fits(part, images)
+        assert not batch.fits(part, images[1:])
+        assert not batch.fits(part, images.astype(float))
+        batch.put(part, images)
+    assert not batch.waiting
+    with pytest.raises(GdrError, match="20 shapes"):
+        Batch(shapes, lights[:19], 4)
+
+
+def test_lost_parts_are_next_in_their_order():
+    batch = Batch(np.zeros((40, 12)), None, 4)
+    first, second, third = (batch.waiting.popleft() for _ in range(3))
+    second.wanted = False
+    batch.put_back([first, second, third])
+    assert batch.waiting[0] is first
+    assert batch.waiting[1] is third
+    assert len(batch.waiting) == 7
+
+
+def test_the_limit_follows_what_was_measured():
+    limit = patience.Patience()
+    unknown = limit.limit(8, first=False)
+    assert unknown == 8 * patience.UNKNOWN_IMAGE_S
+    limit.note(8, 0.1)
+    assert limit.limit(8, first=False) == patience.LEAST_S
+    limit.note(4, 40.0)
+    assert limit.limit(4, first=False) == pytest.approx(40.0 * patience.TIMES_MEASURED)
+    assert limit.limit(4, first=True) > limit.limit(4, first=False) + patience.LEAST_S
+    for _ in range(200):
+        limit.note(4, 0.1)
+    assert limit.limit(4, first=False) == patience.LEAST_S
+
+
+def test_time_in_which_nobody_looks_does_not_count(monkeypatch):
+    monkeypatch.setattr(patience, "_LONGEST_LOOK_S", 0.05)
+    watch = patience.Stopwatch()
+    time.sleep(0.5)
+    assert watch.look() <= 0.05
