@@ -40,6 +40,7 @@ blender: addon ## Install the build into Blender (GDR_BLENDER) and open it, read
 
 bench: $(READY) ## Measure how fast Blender renders here
 	$(BIN)/python benchmarks/rendering.py
+	$(BIN)/python benchmarks/workers.py
 
 bench-convergence: .venv/bench ## Measure how many renders the estimators need (hours; BENCH=--quick: a minute)
 	@$(BIN)/python tools/system_libraries.py --check

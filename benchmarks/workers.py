@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How fast the render workers of one computer are together, and where the time goes.
+
+    python benchmarks/workers.py [--workers 2] [--batch 64] [--size 64] [--renderer fast]
+
+Pools of one worker, with one and with two requests in flight, and of more workers are open side by
+side and take turns, so that other load falls on all of them alike; the ratio of the medians is what
+carries over. The shares are those of single requests to a worker that has nothing else to do:
+*rendering* is the worker's own clock, *Python* the processor time of the pool's thread, *transfer*
+the rest, which is the sockets and what the worker does before and after it renders.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+import numpy as np  # noqa: E402
+
+from gdr_core.parameters import INDEX, defaults  # noqa: E402
+from gdr_core.settings import RENDERERS, RenderSettings, RunSettings, TrainingSettings  # noqa: E402
+from trainer.workers.batch import LARGEST_PART  # noqa: E402
+from trainer.workers.local_pool import LocalPool  # noqa: E402
+
+
+@dataclass
+class Way:
+    """One way to render, and the seconds that each of its batches took."""
+
+    name: str
+    pool: LocalPool
+    workers: int
+    seconds: list[float] = field(default_factory=list)
+    rendering: list[float] = field(default_factory=list)
+
+    def render(self, shapes: np.ndarray) -> None:
+        """Render a batch and keep the time."""
+        before, started = self.pool.seconds_rendering, time.perf_counter()
+        self.pool.render(shapes)
+        took = time.perf_counter() - started
+        self.seconds.append(took)
+        self.rendering.append((self.pool.seconds_rendering - before) / (took * self.workers))
+
+
+def shapes(count: int) -> np.ndarray:
+    """Return ``(count, 12)`` shapes."""
+    batch = np.tile(defaults(), (count, 1))
+    for seed, name in enumerate(("m1", "m2")):
+        batch[:, INDEX[name]] = np.exp(np.random.default_rng(seed).normal(2.25, 0.4, count))
+    return batch
+
+
+def shares(pool: LocalPool, repetitions: int) -> dict[str, float]:
+    """Return the shares of a single request's time: medians of so many, which add up to 1."""
+    # As few shapes as make one part, so that there is nothing to wait for but its answer.
+    one = shapes(1)
+    found = []
+    for _ in range(repetitions):
+        rendered, started, thread = pool.seconds_rendering, time.perf_counter(), time.thread_time()
+        pool.render(one)
+        python, total = time.thread_time() - thread, time.perf_counter() - started
+        rendering = pool.seconds_rendering - rendered
+        found.append((rendering, max(0.0, total - rendering - python), python))
+    middle = [statistics.median(column) for column in zip(*found, strict=True)]
+    return dict(
+        zip(("rendering", "transfer", "Python"), np.array(middle) / sum(middle), strict=True)
+    )
+
+
+def main() -> None:
+    """Measure and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--workers", type=int, default=2, help="to compare with one (2)")
+    parser.add_argument("--batch", type=int, default=64, help="images a batch (64)")
+    parser.add_argument("--size", type=int, default=64, help="pixels along a side (64)")
+    parser.add_argument("--renderer", choices=RENDERERS, default="fast", help="(fast)")
+    parser.add_argument("--grid", type=int, default=50, help="of the surface (50)")
+    parser.add_argument("--repetitions", type=int, default=15, help="batches of each way (15)")
+    options = parser.parse_args()
+    batch = shapes(options.batch)
+    with (
+        tempfile.TemporaryDirectory(prefix="gdr-bench-") as folder,
+        contextlib.ExitStack() as stack,
+    ):
+
+        def way(name: str, workers: int, in_flight: int) -> Way:
+            settings = RunSettings(
+                training=TrainingSettings(size=options.size),
+                rendering=RenderSettings(
+                    renderer=options.renderer, grid=(options.grid, options.grid), workers=workers
+                ),
+            )
+            logs = Path(folder) / name.replace(" ", "-")
+            pool = LocalPool(settings, lambda: None, logs, in_flight=in_flight)
+            return Way(name, stack.enter_context(contextlib.closing(pool)), workers)
+
+        ways = [
+            way("1 worker, 1 in flight", 1, 1),
+            way("1 worker, 2 in flight", 1, 2),
+            way(f"{options.workers} workers, 2 in flight", options.workers, 2),
+        ]
+        for one in ways:
+            _warm_up(one.pool, batch)
+        for _ in range(options.repetitions):
+            for one in ways:
+                one.render(batch)
+        print(_table(ways, options.batch))
+        found = shares(ways[0].pool, 3 * options.repetitions)
+        said = ", ".join(f"{share:.0%} {name}" for name, share in found.items())
+        print(f"\nOne request of one image at a time: {said}.")
+    print(
+        f"\n{options.renderer}, {options.grid} x {options.grid}, {options.size} px, batches of "
+        f"{options.batch} in parts of at most {LARGEST_PART}, medians of {options.repetitions} "
+        f"taken in turns; {platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+        f"{_load()}."
+    )
+
+
+def _warm_up(pool: LocalPool, batch: np.ndarray) -> None:
+    """Render until every worker has rendered."""
+    while not all(worker.ready and worker.rendered for worker in pool._workers):
+        pool.render(batch)
+
+
+def _table(ways: list[Way], images: int) -> str:
+    base = statistics.median(ways[1].seconds)
+    lines = [
+        "| Pool | Images a second | Slowest to fastest | Times one worker | Workers rendering |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for way in ways:
+        middle = statistics.median(way.seconds)
+        lines.append(
+            f"| {way.name} | {images / middle:.0f} | {images / max(way.seconds):.0f} to "
+            f"{images / min(way.seconds):.0f} | {base / middle:.2f} "
+            f"| {statistics.median(way.rendering):.0%} |"
+        )
+    return "\n".join(lines)
+
+
+def _load() -> str:
+    return f", load average {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+
+
+if __name__ == "__main__":
+    main()
