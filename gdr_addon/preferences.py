@@ -17,6 +17,9 @@ from .properties import RELATIVE_PATH
 PYTHON_VARIABLE = "GDR_TRAINER_PYTHON"
 """Environment variable with the trainer's Python where the preferences name none."""
 
+WORKER_SETTINGS = ("workers", "worker_memory", "recycle_after")
+"""Those of :class:`gdr_core.settings.RenderSettings` that belong to the machine."""
+
 NO_PYTHON = (
     "The trainer needs a Python with PyTorch of its own. "
     "Choose it in the preferences of the extension."
@@ -36,10 +39,23 @@ class GDR_AP_preferences(bpy.types.AddonPreferences):
     )
     workers: IntProperty(
         name="Workers",
-        description="Render workers of a run, 0 to choose by the machine",
+        description="Render workers of a run, 0 to choose by the machine's cores and memory",
         default=0,
         min=0,
         max=64,
+    )
+    worker_memory: IntProperty(
+        name="Memory a Worker (MB)",
+        description="A render worker that uses more memory is replaced, 0 for no limit",
+        default=0,
+        min=0,
+    )
+    recycle_after: IntProperty(
+        name="Renew Workers After",
+        description="Images after which a render worker is replaced by a fresh one, for scenes "
+        "that take more and more memory; 0 for never",
+        default=0,
+        min=0,
     )
     runs_folder: StringProperty(
         name="Folder for Runs",
@@ -66,7 +82,9 @@ class GDR_AP_preferences(bpy.types.AddonPreferences):
             text.draw(layout, context, _HOW_TO_GET_PYTHON, icon="INFO")
         elif not self.trainer_python:
             text.draw(layout, context, f"Using {trainer_python(context)}, from {PYTHON_VARIABLE}")
-        layout.prop(self, "workers")
+        column = layout.column(align=True)
+        for name in WORKER_SETTINGS:
+            column.prop(self, name)
         layout.prop(self, "runs_folder")
         if not self.runs_folder:
             text.draw(layout, context, f"Runs go to {runs_folder(context)}")
@@ -112,10 +130,10 @@ def python_problem(context: bpy.types.Context) -> str:
     return NO_PYTHON
 
 
-def workers(context: bpy.types.Context) -> int:
-    """Return the number of render workers, 0 to choose."""
+def worker_settings(context: bpy.types.Context) -> dict[str, int]:
+    """Return how render workers are kept on this machine, by :data:`WORKER_SETTINGS`."""
     preferences = of(context)
-    return preferences.workers if preferences else 0
+    return {name: getattr(preferences, name) for name in WORKER_SETTINGS} if preferences else {}
 
 
 def runs_folder(context: bpy.types.Context) -> Path:

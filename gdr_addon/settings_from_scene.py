@@ -21,7 +21,13 @@ from .scene_defaults import DEMO_HIDDEN
 
 
 def to_settings(
-    scene: bpy.types.Scene, *, workers: int = 0, blender: str = "", with_camera: bool = True
+    scene: bpy.types.Scene,
+    *,
+    workers: int = 0,
+    worker_memory: int = 0,
+    recycle_after: int = 0,
+    blender: str = "",
+    with_camera: bool = True,
 ) -> RunSettings:
     """Return the run that the panel describes.
 
@@ -29,7 +35,7 @@ def to_settings(
     ----------
     scene
         Whose settings.
-    workers, blender
+    workers, worker_memory, recycle_after, blender
         Of :class:`gdr_core.settings.RenderSettings`; they belong to the machine, not to the file.
     with_camera
         Look at the camera's object, which needs an evaluated scene; not while drawing.
@@ -49,6 +55,8 @@ def to_settings(
             renderer=gdr.renderer,
             grid=tuple(gdr.grid),
             workers=workers,
+            worker_memory=worker_memory,
+            recycle_after=recycle_after,
             camera=camera_of(gdr.camera) if with_camera and gdr.camera else None,
             blender=blender,
         ),

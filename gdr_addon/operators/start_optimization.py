@@ -42,8 +42,8 @@ class GDR_OT_start_optimization(bpy.types.Operator):
         try:
             settings = to_settings(
                 context.scene,
-                workers=preferences.workers(context),
                 blender=bpy.app.binary_path or "bpy",
+                **preferences.worker_settings(context),
             )
             settings.check()
             run_timer.start(

@@ -51,7 +51,9 @@ def test_folder_and_numbers_arrive(scene, tmp_path):
     item.mode, item.family = "OPTIMISE", "bounded"
     item.low, item.high, item.mean, item.std = 1.0, 9.0, -0.25, 0.7
     gdr.parameters["m2"].mode, gdr.parameters["m2"].value = "FIX", 9.5
-    found = settings_from_scene.to_settings(scene, workers=3, blender="/x/blender")
+    found = settings_from_scene.to_settings(
+        scene, workers=3, worker_memory=900, recycle_after=500, blender="/x/blender"
+    )
     found.check()
     assert found.targets.folder.rstrip("/") == str(tmp_path)
     assert found.targets.hidden == {}
@@ -59,6 +61,7 @@ def test_folder_and_numbers_arrive(scene, tmp_path):
     assert (found.seed, found.training.size) == (5, 128)
     assert (found.rendering.renderer, found.rendering.grid) == ("solid", (40, 30))
     assert (found.rendering.workers, found.rendering.blender) == (3, "/x/blender")
+    assert (found.rendering.worker_memory, found.rendering.recycle_after) == (900, 500)
     assert found.optimised == ("m1", "n1_1")
     assert found.parameters["n1_1"].distribution == Distribution(
         family="bounded", mean=-0.25, std=0.7, low=1.0, high=9.0

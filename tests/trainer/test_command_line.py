@@ -41,6 +41,7 @@ def test_every_option_reaches_its_setting(tmp_path):
         *("--targets", str(tmp_path), "--start", "n1_1=0.5:0.2", "--start", "m1=1:0.3"),
         *("--family", "n1_1=bounded:0.5:9", "--fix", "n2_1=4", "--batch", "32", "--steps", "7"),
         *("--max-renders", "100", "--size", "128", "--renderer", "solid", "--workers", "2"),
+        *("--worker-memory", "900", "--recycle-after", "500"),
         *("--seed", "5", "--device", "cpu", "--estimator", "adversarial", "--out", "x"),
     )
     found.check()
@@ -53,6 +54,7 @@ def test_every_option_reaches_its_setting(tmp_path):
     assert (training.batch, training.steps, training.max_renders) == (32, 7, 100)
     assert (training.size, training.device, found.seed) == (128, "cpu", 5)
     assert (rendering.renderer, rendering.workers) == ("solid", 2)
+    assert (rendering.worker_memory, rendering.recycle_after) == (900, 500)
 
 
 @pytest.mark.parametrize(

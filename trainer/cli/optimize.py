@@ -15,7 +15,7 @@ from gdr_core import settings as settings_module
 from gdr_core.errors import BadSettings
 from gdr_core.settings import DEFAULT_ESTIMATOR, PACES, RENDERERS, SIZES, RunSettings, Start
 
-from . import values
+from . import values, worker_options
 
 HELP = "find the distribution over the scene's parameters that produced the target images"
 EXIT_INTERRUPTED = 130
@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--size", metavar="PX", type=int, help=f"image size, {', '.join(map(str, SIZES))} (64)"
     )
     how.add_argument("--renderer", metavar="NAME", help=f"{' or '.join(RENDERERS)} (fast)")
-    how.add_argument("--workers", metavar="N", type=int, help="render workers (0: chosen)")
+    worker_options.add_arguments(how)
     how.add_argument("--seed", metavar="N", type=int, help="(0)")
     how.add_argument("--device", metavar="NAME", help="auto, cpu, cuda, mps (auto)")
     files = parser.add_argument_group("files")
@@ -120,7 +120,7 @@ def _settings(args: argparse.Namespace) -> tuple[RunSettings, Path]:
             if getattr(args, name) is not None:
                 raise BadSettings(
                     f"--{name.replace('_', '-')} cannot be changed when a run is resumed; "
-                    f"only --steps, --max-renders, --workers and --device can."
+                    f"only --steps, --max-renders, --device and those of the workers can."
                 )
         base = settings_module.from_toml(Path(args.resume) / "config.toml")
         return _with_how(base, args), Path(args.resume)
@@ -144,7 +144,7 @@ def _with_how(base: RunSettings, args: argparse.Namespace) -> RunSettings:
         size=args.size,
         device=args.device,
     )
-    rendering = _replaced(base.rendering, renderer=args.renderer, workers=args.workers)
+    rendering = worker_options.applied(_replaced(base.rendering, renderer=args.renderer), args)
     return _replaced(base, training=training.filled(), rendering=rendering, seed=args.seed)
 
 
