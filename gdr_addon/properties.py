@@ -51,7 +51,15 @@ ESTIMATOR_ITEMS = (
 _RENDERER_TEXTS = {
     "fast": ("Fast", "Draw the whole batch at once, the surface evaluated on the GPU"),
     "solid": ("Solid", "Draw the viewport once for each image, as the reference method does"),
+    "workbench": ("Workbench", "Render each image with Workbench: Solid mode, as a render"),
+    "eevee": ("EEVEE", "Render each image with EEVEE: lamps in place of the studio, no shadows"),
+    "cycles": ("Cycles", "Render each image with Cycles: shadows and indirect light. Slow"),
 }
+_DEVICE_ITEMS = (
+    ("auto", "Automatic", "A GPU if Cycles finds one, else the processor"),
+    ("cpu", "CPU", "The processor"),
+    ("gpu", "GPU", "All GPUs that Cycles finds; a run fails if there is none"),
+)
 
 
 def _internal(value: float, distribution: Distribution) -> float | None:
@@ -288,6 +296,24 @@ class GDR_PG_settings(bpy.types.PropertyGroup):
         description="How parameters become images",
         items=[(name, *_RENDERER_TEXTS[name]) for name in RENDERERS],
         default=_DEFAULTS.rendering.renderer,
+    )
+    samples: IntProperty(
+        name="Samples",
+        description="Samples a pixel, 0 for the renderer's own number",
+        default=0,
+        min=0,
+        soft_max=256,
+    )
+    denoise: BoolProperty(
+        name="Denoise",
+        description="Smooth the noise of Cycles away",
+        default=_DEFAULTS.rendering.denoise,
+    )
+    render_device: EnumProperty(
+        name="Device",
+        description="What Cycles renders on",
+        items=_DEVICE_ITEMS,
+        default=_DEFAULTS.rendering.device,
     )
     grid: IntVectorProperty(
         name="Grid",

@@ -54,12 +54,15 @@ def to_settings(
         rendering=RenderSettings(
             renderer=gdr.renderer,
             grid=tuple(gdr.grid),
+            samples=(gdr.samples or None) if gdr.renderer != "fast" else None,
+            denoise=gdr.denoise,
+            device=gdr.render_device,
             workers=workers,
             worker_memory=worker_memory,
             recycle_after=recycle_after,
             camera=camera_of(gdr.camera) if with_camera and gdr.camera else None,
             blender=blender,
-        ),
+        ).filled(),
         parameters=_parameters(gdr),
     )
 

@@ -30,7 +30,6 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from ..gdr_core.camera import Camera
 from ..gdr_core.errors import GdrError
 from ..gdr_core.messages import (
     RenderFailure,
@@ -67,10 +66,9 @@ class RenderService:
         started = time.perf_counter()
         try:
             self._check(request)
-            renderer = self._renderer(
-                request.renderer, tuple(request.grid), request.samples, request.camera
+            images = self._renderer(request).render(
+                request.parameters, request.size, request.lights
             )
-            images = renderer.render(request.parameters, request.size, request.lights)
         except GdrError as error:
             return RenderFailure(id=request.id, text=str(error))
         except Exception as error:
@@ -101,14 +99,19 @@ class RenderService:
                 f"ask for fewer at a time."
             )
 
-    def _renderer(
-        self, name: str, grid: tuple[int, int], samples: int, camera: Camera | None
-    ) -> Renderer:
-        key = (name, grid, samples if name == "solid" else 1, camera)
+    def _renderer(self, request: RenderRequest) -> Renderer:
+        name, grid = request.renderer, tuple(request.grid)
+        options = {"camera": request.camera, "grid": grid}
+        # What a renderer takes no notice of makes no other renderer.
+        if name != "fast":
+            options["samples"] = request.samples
+        if name == "cycles":
+            options |= {"denoise": request.denoise, "device": request.device}
+        key = (name, *options.values())
         if key not in self._renderers:
             while len(self._renderers) >= _RENDERERS_KEPT:
                 self._renderers.popitem(last=False)[1].free()
-            self._renderers[key] = make_renderer(name, camera=camera, grid=grid, samples=samples)
+            self._renderers[key] = make_renderer(name, **options)
         self._renderers.move_to_end(key)
         return self._renderers[key]
 

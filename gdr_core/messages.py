@@ -246,7 +246,9 @@ class RenderRequest(_Message, tag="render"):
     grid
         Longitude and latitude resolution.
     samples
-        Anti-aliasing samples of the ``solid`` renderer.
+        Samples a pixel (:data:`gdr_core.sampling.SAMPLES`); None for the renderer's own number.
+    denoise, device
+        Of the ``cycles`` renderer, as in :class:`gdr_core.settings.RenderSettings`.
     camera
         None for the reference camera.
     lights
@@ -259,7 +261,9 @@ class RenderRequest(_Message, tag="render"):
     size: int
     renderer: str
     grid: tuple[int, int]
-    samples: int = 1
+    samples: int | None = None
+    denoise: bool = False
+    device: str = "auto"
     camera: Camera | None = None
     lights: np.ndarray = msgspec.field(default_factory=lambda: np.empty(0, np.uint32))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import tomllib
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import msgspec
 
@@ -17,13 +17,17 @@ from .camera import Camera
 from .errors import BadSettings
 from .families import Distribution
 from .parameters import INDEX, PARAMETERS, check_name
+from .sampling import SAMPLES, settled_samples
 
 SCHEMA = 1
 SIZES = (32, 64, 128, 256)
 """Image sizes that the discriminator is built for, in pixels."""
 
-RendererName = Literal["fast", "solid"]
-RENDERERS: tuple[str, ...] = ("fast", "solid")
+RendererName = Literal["fast", "solid", "workbench", "eevee", "cycles"]
+RENDERERS: tuple[str, ...] = get_args(RendererName)
+
+RenderDevice = Literal["auto", "cpu", "gpu"]
+RENDER_DEVICES: tuple[str, ...] = get_args(RenderDevice)
 
 
 class Pace(NamedTuple):
@@ -130,11 +134,18 @@ class RenderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     Attributes
     ----------
     renderer
-        ``fast`` (one instanced draw for the batch) or ``solid`` (one viewport draw an image).
+        ``fast`` (one instanced draw for the batch), ``solid`` (one viewport draw an image), or
+        one of Blender's engines, ``workbench``, ``eevee`` or ``cycles`` (one render an image).
     grid
         Longitude and latitude resolution of the surface.
     samples
-        Anti-aliasing samples of ``solid``: 1 for none, else 5, 8, 11, 16 or 32.
+        Samples a pixel, as the renderer offers them (:data:`gdr_core.sampling.SAMPLES`); None for
+        its own number. ``fast`` takes no notice.
+    denoise
+        Whether ``cycles`` denoises its pictures; the other ones take no notice.
+    device
+        What ``cycles`` renders on: ``cpu``, ``gpu``, or ``auto`` for a GPU if there is one. The
+        other ones take no notice: they draw with whatever Blender draws with.
     workers
         Render workers; 0 chooses by the computer's cores and memory.
     worker_memory
@@ -149,12 +160,48 @@ class RenderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     renderer: RendererName = "fast"
     grid: tuple[int, int] = (50, 50)
-    samples: int = 1
+    samples: int | None = None
+    denoise: bool = False
+    device: RenderDevice = "auto"
     workers: int = 0
     worker_memory: int = 0
     recycle_after: int = 0
     camera: Camera | None = None
     blender: str = ""
+
+    def filled(self) -> RenderSettings:
+        """Return the settings with the number of samples that is left to the renderer."""
+        samples = SAMPLES[self.renderer].default if self.samples is None else self.samples
+        return msgspec.structs.replace(self, samples=samples)
+
+    def check(self) -> None:
+        """Raise :class:`BadSettings` with the first thing that is wrong and how to mend it."""
+        if self.renderer not in RENDERERS:
+            raise BadSettings(
+                f"There is no renderer named {self.renderer!r}; "
+                f"choose one of {', '.join(RENDERERS)}."
+            )
+        if len(self.grid) != 2 or not all(8 <= side <= 1000 for side in self.grid):
+            raise BadSettings("The grid must be two whole numbers from 8 to 1000.")
+        settled_samples(self.renderer, self.samples)
+        if self.device not in RENDER_DEVICES:
+            raise BadSettings(
+                f"There is no render device named {self.device!r}; "
+                f"choose one of {', '.join(RENDER_DEVICES)}."
+            )
+        if not 0 <= self.workers <= 64:
+            raise BadSettings(f"The number of workers is {self.workers}; give 0 (to choose) to 64.")
+        if self.worker_memory < 0:
+            raise BadSettings(
+                f"The memory of a worker is {self.worker_memory} MB; give 0 for no limit, or more."
+            )
+        if self.recycle_after < 0:
+            raise BadSettings(
+                f"A worker is to be renewed after {self.recycle_after} images; give 0 for never, "
+                f"or more."
+            )
+        if self.camera is not None:
+            self.camera.check()
 
 
 class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -168,8 +215,10 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     parameters: dict[str, Start] = msgspec.field(default_factory=default_parameters)
 
     def filled(self) -> RunSettings:
-        """Return the settings with numbers for what is left to the estimator."""
-        return msgspec.structs.replace(self, training=self.training.filled())
+        """Return the settings with numbers for what is left to estimator and renderer."""
+        return msgspec.structs.replace(
+            self, training=self.training.filled(), rendering=self.rendering.filled()
+        )
 
     @property
     def optimised(self) -> tuple[str, ...]:
@@ -202,7 +251,7 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             raise BadSettings("Every parameter is fixed; choose at least one to optimise.")
         self._check_targets()
         self._check_training()
-        self.check_rendering()
+        self.rendering.check()
 
     def _check_targets(self) -> None:
         targets = self.targets
@@ -239,37 +288,6 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
                 f"The image size is {training.size}; choose one of "
                 f"{', '.join(map(str, SIZES))} pixels."
             )
-
-    def check_rendering(self) -> None:
-        """Raise :class:`BadSettings` if something is wrong with how images are rendered."""
-        rendering = self.rendering
-        if rendering.renderer not in RENDERERS:
-            raise BadSettings(
-                f"There is no renderer named {rendering.renderer!r}; "
-                f"choose one of {', '.join(RENDERERS)}."
-            )
-        if len(rendering.grid) != 2 or not all(8 <= side <= 1000 for side in rendering.grid):
-            raise BadSettings("The grid must be two whole numbers from 8 to 1000.")
-        if rendering.samples not in (1, 5, 8, 11, 16, 32):
-            raise BadSettings(
-                f"{rendering.samples} samples are not offered; choose 1, 5, 8, 11, 16 or 32."
-            )
-        if not 0 <= rendering.workers <= 64:
-            raise BadSettings(
-                f"The number of workers is {rendering.workers}; give 0 (to choose) to 64."
-            )
-        if rendering.worker_memory < 0:
-            raise BadSettings(
-                f"The memory of a worker is {rendering.worker_memory} MB; give 0 for no limit, "
-                f"or more."
-            )
-        if rendering.recycle_after < 0:
-            raise BadSettings(
-                f"A worker is to be renewed after {rendering.recycle_after} images; give 0 for "
-                f"never, or more."
-            )
-        if rendering.camera is not None:
-            rendering.camera.check()
 
 
 def from_toml(path: Path) -> RunSettings:

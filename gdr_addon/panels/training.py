@@ -42,6 +42,11 @@ class GDR_PT_rendering(Sidebar, bpy.types.Panel):
         layout = self.split
         gdr = context.scene.gdr
         layout.prop(gdr, "renderer")
+        if gdr.renderer != "fast":
+            layout.prop(gdr, "samples")
+        if gdr.renderer == "cycles":
+            layout.prop(gdr, "denoise")
+            layout.prop(gdr, "render_device")
         layout.prop(gdr, "grid")
         layout.prop(gdr, "camera")
 

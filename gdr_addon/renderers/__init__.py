@@ -2,13 +2,17 @@
 """Renderers: how a batch of parameters becomes images.
 
 ``fast`` draws a whole batch in one instanced call, ``solid`` draws one image after another with
-Blender's own viewport. Another one is a class with the methods of :class:`Renderer` and a line in
-:func:`make_renderer`.
+Blender's own viewport, ``workbench``, ``eevee`` and ``cycles`` render one after another with
+Blender's engines (:mod:`.engine`). Another one is a class with the methods of :class:`Renderer` and
+a line in :func:`make_renderer`; another engine is a class with those of :class:`.engine.Engine`.
 
-What both show:
+What all show:
 
-* sRGB as the viewport shows it in Solid mode: Blender's default studio light, no overlays, no
-  outline, the background of its own theme (:mod:`.look`).
+* sRGB: colours as the viewport shows them in Solid mode, or as a render does with the view
+  transform Standard.
+* The light of Blender's default studio, or for ``eevee`` and ``cycles`` suns in its place
+  (:mod:`.engine_lights`), no overlays, no outline, the background of Blender's own theme
+  (:mod:`.look`).
 * A shape with a parameter or a coordinate that is not finite, or a coordinate beyond
   :data:`.points.LIMIT` (the superformula has poles), is not drawn: its image is background.
 """
@@ -21,7 +25,8 @@ import numpy as np
 
 from ...gdr_core.camera import Camera
 from ...gdr_core.errors import BadSettings
-from ...gdr_core.settings import RENDERERS
+from ...gdr_core.sampling import settled_samples
+from ...gdr_core.settings import RENDER_DEVICES, RENDERERS
 
 
 class Renderer(Protocol):
@@ -61,7 +66,9 @@ def make_renderer(
     *,
     camera: Camera | None = None,
     grid: tuple[int, int] = (50, 50),
-    samples: int = 1,
+    samples: int | None = None,
+    denoise: bool = False,
+    device: str = "auto",
 ) -> Renderer:
     """Return a new renderer; the GPU is made ready if need be.
 
@@ -74,12 +81,18 @@ def make_renderer(
     grid
         Longitude and latitude resolution of the surface.
     samples
-        Anti-aliasing samples of ``solid``; ``fast`` has none and takes no notice.
+        Samples a pixel, as :data:`gdr_core.sampling.SAMPLES` has them; None for the renderer's
+        own number. ``fast`` has none and takes no notice.
+    denoise
+        Whether ``cycles`` denoises.
+    device
+        What ``cycles`` renders on, one of :data:`gdr_core.settings.RENDER_DEVICES`.
 
     Raises
     ------
     BadSettings
-        No renderer of that name, or a grid, a camera or samples that it cannot use.
+        No renderer of that name, a grid, a camera, samples or a device that it cannot use, or an
+        engine that this Blender does not have.
     """
     if name not in RENDERERS:
         raise BadSettings(
@@ -90,13 +103,39 @@ def make_renderer(
     if camera is None:
         camera = Camera.reference()
     camera.check()
+    grid = (int(grid[0]), int(grid[1]))
+    if name != "fast":
+        samples = settled_samples(name, samples)
+    if device not in RENDER_DEVICES:
+        raise BadSettings(
+            f"There is no render device named {device!r}; "
+            f"choose one of {', '.join(RENDER_DEVICES)}."
+        )
     from .context import ensure_gpu
 
     ensure_gpu()
     if name == "fast":
         from .fast import FastRenderer
 
-        return FastRenderer(camera, (int(grid[0]), int(grid[1])))
-    from .solid import SolidRenderer
+        return FastRenderer(camera, grid)
+    if name == "solid":
+        from .solid import SolidRenderer
 
-    return SolidRenderer(camera, (int(grid[0]), int(grid[1])), samples)
+        return SolidRenderer(camera, grid, samples)
+    from .engine import EngineRenderer
+
+    return EngineRenderer(_engine(name, samples, denoise, device), camera, grid)
+
+
+def _engine(name: str, samples: int, denoise: bool, device: str):
+    if name == "workbench":
+        from .engine_workbench import Workbench
+
+        return Workbench(samples)
+    if name == "eevee":
+        from .engine_eevee import Eevee
+
+        return Eevee(samples)
+    from .engine_cycles import Cycles
+
+    return Cycles(samples, denoise, device)

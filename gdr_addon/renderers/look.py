@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How Blender's Solid viewport looks: its lights, its material, its background.
 
-Both renderers draw with this, so that the images of one resemble those of the other.
+All renderers draw with this, or with what they have that comes nearest to it
+(:mod:`.engine_lights`), so that the images of one resemble those of the other.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ STUDIO_LIGHT = "Default"
 BACKGROUND = (61 / 255, 61 / 255, 61 / 255)
 """sRGB, that of the viewport in Blender's own theme. A person's theme does not count, so that the
 same parameters give the same image in their Blender and in a factory-fresh worker."""
+BACKGROUND_LEVELS = np.round(np.array(BACKGROUND) * 255).astype(np.uint8)
+"""The same as it is in an image, ``(3,)`` uint8."""
 
 OUTLINE = False
 """Whether objects are outlined, a screen-space effect that ``fast`` does not have."""

@@ -8,6 +8,7 @@ from gdr.gdr_addon import preview, scene_defaults, settings_from_scene
 from gdr.gdr_core import camera, settings
 from gdr.gdr_core.families import Distribution
 from gdr.gdr_core.parameters import NAMES, PARAMETERS
+from gdr.gdr_core.sampling import SAMPLES
 from gdr.gdr_core.settings import DEFAULT_ESTIMATOR, PACES, RunSettings, TargetSettings
 
 from trainer import estimators
@@ -60,6 +61,7 @@ def test_folder_and_numbers_arrive(scene, tmp_path):
     assert (found.training.batch, found.training.steps, found.training.max_renders) == (32, 7, 640)
     assert (found.seed, found.training.size) == (5, 128)
     assert (found.rendering.renderer, found.rendering.grid) == ("solid", (40, 30))
+    assert found.rendering.samples == 1
     assert (found.rendering.workers, found.rendering.blender) == (3, "/x/blender")
     assert (found.rendering.worker_memory, found.rendering.recycle_after) == (900, 500)
     assert found.optimised == ("m1", "n1_1")
@@ -67,6 +69,20 @@ def test_folder_and_numbers_arrive(scene, tmp_path):
         family="bounded", mean=-0.25, std=0.7, low=1.0, high=9.0
     )
     assert found.parameters["m2"].value == 9.5
+
+
+def test_how_cycles_renders_arrives(scene):
+    gdr = scene.gdr
+    gdr.renderer, gdr.denoise, gdr.render_device = "cycles", True, "cpu"
+    found = settings_from_scene.to_settings(scene).rendering
+    assert (found.renderer, found.denoise, found.device) == ("cycles", True, "cpu")
+    assert found.samples == SAMPLES["cycles"].default
+    gdr.samples = 7
+    assert settings_from_scene.to_settings(scene).rendering.samples == 7
+    gdr.renderer = "workbench"
+    assert "7 samples are not offered by workbench" in settings_from_scene.problem(scene)
+    gdr.renderer = "fast"
+    assert settings_from_scene.problem(scene) == ""
 
 
 def test_a_relative_folder_is_made_absolute(scene, tmp_path):

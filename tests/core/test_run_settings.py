@@ -10,8 +10,10 @@ from gdr_core import messages, settings
 from gdr_core.camera import Camera
 from gdr_core.errors import BadSettings
 from gdr_core.families import Distribution
+from gdr_core.sampling import SAMPLES
 from gdr_core.settings import (
     PACES,
+    RENDERERS,
     RenderSettings,
     RunSettings,
     Start,
@@ -61,12 +63,23 @@ def test_what_is_left_to_the_estimator_is_its_own():
 
 def test_a_file_with_its_numbers_is_read_as_it_is(tmp_path):
     path = tmp_path / "config.toml"
-    path.write_text('[training]\nestimator = "adversarial"\nbatch = 64\nsteps = 56\n')
+    path.write_text(
+        '[training]\nestimator = "adversarial"\nbatch = 64\nsteps = 56\n[rendering]\nsamples = 5\n'
+    )
     found = settings.from_toml(path)
     assert found.filled() == found
     assert (found.training.batch, found.training.steps) == (64, 56)
     path.write_text("")
     assert settings.from_toml(path).training.batch is None
+    assert settings.from_toml(path).rendering.samples is None
+
+
+def test_what_is_left_to_the_renderer_is_its_own():
+    for name in RENDERERS:
+        rendering = RunSettings(rendering=RenderSettings(renderer=name)).filled().rendering
+        assert rendering.samples == SAMPLES[name].default
+        rendering.check()
+    assert RenderSettings(renderer="cycles", samples=9).filled().samples == 9
 
 
 @pytest.mark.parametrize(
@@ -98,6 +111,15 @@ def test_a_file_with_its_numbers_is_read_as_it_is(tmp_path):
         ({"training": TrainingSettings(max_renders=10)}, "below one batch"),
         ({"rendering": RenderSettings(grid=(4, 50))}, "8 to 1000"),
         ({"rendering": RenderSettings(samples=3)}, "3 samples are not offered"),
+        (
+            {"rendering": RenderSettings(renderer="workbench", samples=2)},
+            "2 samples are not offered by workbench; choose 1, 5, 8, 11, 16 or 32",
+        ),
+        (
+            {"rendering": RenderSettings(renderer="cycles", samples=0)},
+            "0 samples are not offered by cycles; give 1 to 65536",
+        ),
+        ({"rendering": RenderSettings(device="tpu")}, "no render device named 'tpu'"),
         ({"rendering": RenderSettings(workers=-1)}, "number of workers"),
         ({"rendering": RenderSettings(worker_memory=-1)}, "memory of a worker is -1 MB"),
         ({"rendering": RenderSettings(recycle_after=-1)}, "after -1 images"),

@@ -113,8 +113,8 @@ def test_wrong_requests_are_refused_with_a_sentence(renderer, name, parameters, 
 
 
 def test_wrong_renderers_are_refused_with_a_sentence(renderer):
-    with pytest.raises(BadSettings, match="no renderer named 'cycles'"):
-        renderer("cycles")
+    with pytest.raises(BadSettings, match="no renderer named 'povray'"):
+        renderer("povray")
     with pytest.raises(BadSettings, match="from 8 to 1000"):
         renderer("fast", grid=(7, 50))
     with pytest.raises(BadSettings, match="3 samples"):

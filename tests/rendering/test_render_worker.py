@@ -105,7 +105,7 @@ def test_no_shapes(worker):
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"renderer": "cycles"}, "no renderer named"),
+        ({"renderer": "povray"}, "no renderer named"),
         ({"size": 3}, "image size is 3"),
         ({"size": 10**9}, "too many"),
         ({"size": -64}, "image size"),

@@ -79,6 +79,21 @@ def test_an_estimator_has_its_own_batch_and_steps(argv, pace, tmp_path):
     assert paced("--config", str(path), *HIDDEN, *argv) == kept
 
 
+def test_a_renderer_has_its_own_samples(tmp_path):
+    def rendering(*argv):
+        return settings_of(*HIDDEN, *argv, "--out", "x").rendering
+
+    cycles = rendering("--renderer", "cycles", "--denoise", "--render-device", "cpu")
+    assert (cycles.renderer, cycles.denoise, cycles.device) == ("cycles", True, "cpu")
+    assert cycles.filled().samples == 32
+    assert rendering("--renderer", "cycles", "--samples", "7").samples == 7
+    path = tmp_path / "run.toml"
+    path.write_text('[rendering]\nrenderer = "solid"\nsamples = 5\n')
+    assert rendering("--config", str(path)).samples == 5
+    # What a file says of one renderer is not meant for the other.
+    assert rendering("--config", str(path), "--renderer", "eevee").samples is None
+
+
 def test_arguments_win_over_the_config_file(tmp_path):
     base = RunSettings(seed=3, parameters={"m1": Start(distribution=Distribution(mean=2.0))})
     path = tmp_path / "run.toml"
@@ -104,11 +119,14 @@ def test_arguments_win_over_the_config_file(tmp_path):
         ([*HIDDEN, "--family", "m1=normal:1:2", "--out", "x"], "bounds go as m1=bounded:LOW"),
         ([*HIDDEN, "--fix", "m1=1", "--fix", "m2=1", "--out", "x"], "at least one to optimise"),
         ([*HIDDEN, "--size", "65", "--out", "x"], "choose one of 32, 64, 128, 256"),
-        ([*HIDDEN, "--renderer", "cycles", "--out", "x"], "no renderer named 'cycles'"),
+        ([*HIDDEN, "--renderer", "povray", "--out", "x"], "no renderer named 'povray'"),
+        ([*HIDDEN, "--renderer", "eevee", "--samples", "0", "--out", "x"], "0 samples"),
+        ([*HIDDEN, "--render-device", "tpu", "--out", "x"], "no render device named 'tpu'"),
         ([*HIDDEN, "--estimator", "magic", "--out", "OUT"], "no estimator named 'magic'"),
         ([*HIDDEN, "--device", "meta", "--out", "OUT"], "device 'meta' cannot be used"),
         ([*HIDDEN, "--device", "abacus", "--out", "OUT"], "device 'abacus' cannot be used"),
         (["--resume", "x", "--seed", "3"], "--seed cannot be changed when a run is resumed"),
+        (["--resume", "x", "--denoise"], "--denoise cannot be changed"),
         (["--resume", "nowhere"], "There is no file nowhere"),
     ],
 )

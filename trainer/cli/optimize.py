@@ -13,9 +13,9 @@ import msgspec
 
 from gdr_core import settings as settings_module
 from gdr_core.errors import BadSettings
-from gdr_core.settings import DEFAULT_ESTIMATOR, PACES, RENDERERS, SIZES, RunSettings, Start
+from gdr_core.settings import DEFAULT_ESTIMATOR, PACES, SIZES, RunSettings, Start
 
-from . import values, worker_options
+from . import rendering_options, values, worker_options
 
 HELP = "find the distribution over the scene's parameters that produced the target images"
 EXIT_INTERRUPTED = 130
@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--size", metavar="PX", type=int, help=f"image size, {', '.join(map(str, SIZES))} (64)"
     )
-    how.add_argument("--renderer", metavar="NAME", help=f"{' or '.join(RENDERERS)} (fast)")
+    rendering_options.add_to(how)
     worker_options.add_arguments(how)
     how.add_argument("--seed", metavar="N", type=int, help="(0)")
     how.add_argument("--device", metavar="NAME", help="auto, cpu, cuda, mps (auto)")
@@ -109,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
 
 _NOT_WITH_RESUME = (
     *("targets", "hidden", "hidden_count", "start", "fix", "family", "estimator"),
-    *("batch", "size", "renderer", "seed", "config", "out"),
+    *("batch", "size", *rendering_options.NAMES, "seed", "config", "out"),
 )
 
 
@@ -144,7 +144,8 @@ def _with_how(base: RunSettings, args: argparse.Namespace) -> RunSettings:
         size=args.size,
         device=args.device,
     )
-    rendering = worker_options.applied(_replaced(base.rendering, renderer=args.renderer), args)
+    rendering = rendering_options.applied(base.rendering, args)
+    rendering = worker_options.applied(rendering, args)
     return _replaced(base, training=training.filled(), rendering=rendering, seed=args.seed)
 
 

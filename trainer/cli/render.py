@@ -17,9 +17,9 @@ from gdr_core import parameters
 from gdr_core import settings as settings_module
 from gdr_core.errors import BadSettings, GdrError
 from gdr_core.families import Distribution
-from gdr_core.settings import RENDERERS, RunSettings
+from gdr_core.settings import RunSettings
 
-from . import values, worker_options
+from . import rendering_options, values, worker_options
 
 HELP = "render images of given parameters, or of samples from a distribution"
 CHUNK = 256
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--count", metavar="N", type=int, default=1, help="images (1)")
     parser.add_argument("--seed", metavar="N", type=int, default=0, help="(0)")
     parser.add_argument("--size", metavar="PX", type=int, help="image size (64)")
-    parser.add_argument("--renderer", metavar="NAME", choices=RENDERERS, help="fast or solid")
+    rendering_options.add_to(parser)
     worker_options.add_arguments(parser)
     parser.add_argument("--out", metavar="DIR", required=True, help="folder for the images")
 
@@ -114,12 +114,10 @@ def _settings_and_distribution(args: argparse.Namespace) -> tuple[RunSettings, _
     if args.size:
         training = msgspec.structs.replace(settings.training, size=args.size)
         settings = msgspec.structs.replace(settings, training=training)
-    if args.renderer:
-        rendering = msgspec.structs.replace(settings.rendering, renderer=args.renderer)
-        settings = msgspec.structs.replace(settings, rendering=rendering)
-    rendering = worker_options.applied(settings.rendering, args)
+    rendering = rendering_options.applied(settings.rendering, args)
+    rendering = worker_options.applied(rendering, args)
+    rendering.check()
     settings = msgspec.structs.replace(settings, rendering=rendering)
-    settings.check_rendering()
     if not 8 <= settings.training.size <= 2048:
         raise BadSettings(f"The size is {settings.training.size}; give 8 to 2048 pixels.")
     return settings, _What(sampled, parameters.from_values(fixed), correlation)
