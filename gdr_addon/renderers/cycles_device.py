@@ -30,6 +30,7 @@ def type_of(device: str) -> str:
     if device == "cpu":
         return "NONE"
     preferences = _preferences()
+    preferences.refresh_devices()
     built_for = {item[0] for item in preferences.get_device_types(bpy.context)}
     for kind in _TYPES:
         if kind in built_for and preferences.get_devices_for_type(kind):
@@ -48,6 +49,8 @@ def rendering_device(kind: str) -> Iterator[None]:
         yield
         return
     preferences = _preferences()
+    # The list that holds the devices may move where a new one is found; not after this.
+    preferences.refresh_devices()
     chosen = preferences.compute_device_type
     preferences.compute_device_type = kind
     devices = preferences.get_devices_for_type(kind)

@@ -76,7 +76,7 @@ def worker():
             yield client
 
 
-@pytest.mark.parametrize("name", ["fast", "solid"])
+@pytest.mark.parametrize("name", ["fast", "solid", "workbench"])
 def test_images_are_those_of_the_renderer(worker, renderer, name):
     batch = np.concatenate((simple_shapes(6), wild_shapes(6)))
     reply = worker.ask(parameters=batch, renderer=name)
@@ -86,11 +86,21 @@ def test_images_are_those_of_the_renderer(worker, renderer, name):
     np.testing.assert_array_equal(reply.images, renderer(name).render(batch, SIZE))
 
 
-@pytest.mark.parametrize("name", ["fast", "solid"])
+@pytest.mark.parametrize("name", ["fast", "solid", "workbench"])
 def test_lights_reach_the_renderer(worker, renderer, name):
     batch, lights = simple_shapes(4), np.array([0, 1, 1, 2**32 - 1], np.uint32)
     reply = worker.ask(parameters=batch, renderer=name, lights=lights)
     np.testing.assert_array_equal(reply.images, renderer(name).render(batch, SIZE, lights))
+
+
+def test_how_cycles_renders_reaches_it(worker, renderer):
+    batch = simple_shapes(1)
+    asked = {"samples": 3, "denoise": True, "device": "cpu"}
+    reply = worker.ask(parameters=batch, renderer="cycles", **asked)
+    images = renderer("cycles", **asked).render(batch, SIZE)
+    np.testing.assert_array_equal(reply.images, images)
+    assert (renderer("cycles", samples=3, device="cpu").render(batch, SIZE) != images).any()
+    assert "no render device" in worker.ask(renderer="cycles", device="tpu").text
 
 
 def test_requests_in_a_row_are_answered_in_order(worker):
