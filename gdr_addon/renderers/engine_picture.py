@@ -10,6 +10,7 @@ reading costs nothing.
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from collections.abc import Callable
@@ -20,6 +21,8 @@ import numpy as np
 
 from ...gdr_core.errors import GdrError
 from . import look
+
+_log = logging.getLogger(__name__)
 
 _HEADER = 18
 """Bytes before the pixels of a Targa file."""
@@ -58,6 +61,16 @@ class Pictures:
         self._file.close()
 
     def _take(self, image: np.ndarray) -> None:
+        pixels = self._render()
+        if not pixels[..., 3].any():
+            # Now and then the first picture of a process with Workbench lacks the shape (seen in
+            # Blender 5.0). One that really is out of sight is as empty the second time.
+            _log.info("%s made an empty picture; once more.", self._label)
+            pixels = self._render()
+        _put_over_background(pixels[..., 2::-1], pixels[..., 3:], image)
+
+    def _render(self) -> np.ndarray:
+        """Return ``(size, size, 4)`` uint8: blue, green, red and alpha, first row on top."""
         self._file.clear()
         try:
             done = bpy.ops.render.render(scene=self._scene.name, write_still=True)
@@ -72,9 +85,7 @@ class Pictures:
                 f"renderer fast, or give more room for temporary files."
             )
         pixels = np.frombuffer(data, np.uint8, offset=_HEADER)
-        # Blue, green, red and alpha; the first row is at the bottom.
-        pixels = pixels.reshape(self._size, self._size, 4)[::-1]
-        _put_over_background(pixels[..., 2::-1], pixels[..., 3:], image)
+        return pixels.reshape(self._size, self._size, 4)[::-1]  # The file's first row is lowest.
 
 
 def _put_over_background(colors: np.ndarray, alpha: np.ndarray, image: np.ndarray) -> None:
