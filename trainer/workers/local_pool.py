@@ -203,6 +203,8 @@ class LocalPool:
             renderer=self._rendering.renderer,
             grid=self._rendering.grid,
             samples=self._rendering.samples,
+            denoise=self._rendering.denoise,
+            device=self._rendering.device,
             camera=self._rendering.camera,
             lights=part.lights,
         )
