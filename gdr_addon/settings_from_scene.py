@@ -54,7 +54,7 @@ def to_settings(
         rendering=RenderSettings(
             renderer=gdr.renderer,
             grid=tuple(gdr.grid),
-            samples=(gdr.samples or None) if gdr.renderer != "fast" else None,
+            samples=gdr.samples or None,
             denoise=gdr.denoise,
             device=gdr.render_device,
             workers=workers,

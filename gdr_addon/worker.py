@@ -101,10 +101,8 @@ class RenderService:
 
     def _renderer(self, request: RenderRequest) -> Renderer:
         name, grid = request.renderer, tuple(request.grid)
-        options = {"camera": request.camera, "grid": grid}
+        options = {"camera": request.camera, "grid": grid, "samples": request.samples}
         # What a renderer takes no notice of makes no other renderer.
-        if name != "fast":
-            options["samples"] = request.samples
         if name == "cycles":
             options |= {"denoise": request.denoise, "device": request.device}
         key = (name, *options.values())

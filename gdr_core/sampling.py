@@ -19,15 +19,14 @@ _ANTI_ALIASING = (1, 5, 8, 11, 16, 32)
 """What Blender offers for Solid mode; 1 is off."""
 
 SAMPLES = {
-    # Has none and takes no notice.
-    "fast": Samples(1, _ANTI_ALIASING),
+    "fast": Samples(1, (1, 4, 9, 16)),
     "solid": Samples(1, _ANTI_ALIASING),
     "workbench": Samples(8, _ANTI_ALIASING),
     "eevee": Samples(16, range(1, 4097)),
     "cycles": Samples(32, range(1, 65537)),
 }
-"""By renderer. For ``solid``, ``workbench`` and ``eevee`` samples smooth edges; for ``cycles``
-they are paths, and more of them less noise too."""
+"""By renderer. For ``cycles`` samples are paths, and more of them less noise too; for the others
+they smooth edges."""
 
 
 def settled_samples(renderer: str, samples: int | None) -> int:

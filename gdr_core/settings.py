@@ -140,7 +140,7 @@ class RenderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         Longitude and latitude resolution of the surface.
     samples
         Samples a pixel, as the renderer offers them (:data:`gdr_core.sampling.SAMPLES`); None for
-        its own number. ``fast`` takes no notice.
+        its own number.
     denoise
         Whether ``cycles`` denoises its pictures; the other ones take no notice.
     device

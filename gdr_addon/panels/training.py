@@ -42,8 +42,7 @@ class GDR_PT_rendering(Sidebar, bpy.types.Panel):
         layout = self.split
         gdr = context.scene.gdr
         layout.prop(gdr, "renderer")
-        if gdr.renderer != "fast":
-            layout.prop(gdr, "samples")
+        layout.prop(gdr, "samples")
         if gdr.renderer == "cycles":
             layout.prop(gdr, "denoise")
             layout.prop(gdr, "render_device")

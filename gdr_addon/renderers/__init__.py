@@ -82,7 +82,7 @@ def make_renderer(
         Longitude and latitude resolution of the surface.
     samples
         Samples a pixel, as :data:`gdr_core.sampling.SAMPLES` has them; None for the renderer's
-        own number. ``fast`` has none and takes no notice.
+        own number.
     denoise
         Whether ``cycles`` denoises.
     device
@@ -104,8 +104,7 @@ def make_renderer(
         camera = Camera.reference()
     camera.check()
     grid = (int(grid[0]), int(grid[1]))
-    if name != "fast":
-        samples = settled_samples(name, samples)
+    samples = settled_samples(name, samples)
     if device not in RENDER_DEVICES:
         raise BadSettings(
             f"There is no render device named {device!r}; "
@@ -117,7 +116,7 @@ def make_renderer(
     if name == "fast":
         from .fast import FastRenderer
 
-        return FastRenderer(camera, grid)
+        return FastRenderer(camera, grid, samples)
     if name == "solid":
         from .solid import SolidRenderer
 

@@ -36,10 +36,14 @@ class FastRenderer:
         The view on every shape.
     grid
         Longitude and latitude resolution.
+    samples
+        Samples a pixel: a square number. Images are drawn that many times as large and averaged,
+        as they are shown.
     """
 
-    def __init__(self, camera: Camera, grid: tuple[int, int]) -> None:
+    def __init__(self, camera: Camera, grid: tuple[int, int], samples: int = 1) -> None:
         self._grid = grid
+        self._fold = math.isqrt(samples)
         self._shader = fast_shader.compile_shader()
         self._batch = _grid_batch(grid)
         self._view, self._projection = camera.arrays()
@@ -55,10 +59,11 @@ class FastRenderer:
         parameters = check_batch(parameters, size)
         lights = check_lights(lights, len(parameters))
         images = np.empty((len(parameters), size, size, 3), dtype=np.uint8)
-        chunk = self._chunk(size)
+        drawn = size * self._fold
+        chunk = self._chunk(drawn)
         for start in range(0, len(parameters), chunk):
             part = slice(start, start + chunk)
-            self._render_chunk(parameters[part], size, lights[part], images[part])
+            self._render_chunk(parameters[part], drawn, lights[part], images[part])
         return images
 
     def free(self) -> None:
@@ -135,7 +140,7 @@ class FastRenderer:
         tiles = tiles[:, ::-1, :, :, :3].swapaxes(1, 2)
         for row in range(rows):
             part = images[row * columns : (row + 1) * columns]
-            part[:] = tiles[row, : len(part)]
+            part[:] = _reduced(tiles[row, : len(part)], self._fold)
 
 
 class _Atlas:
@@ -152,6 +157,18 @@ class _Atlas:
         """Return a buffer over the pixels of the first rows of tiles (no copy)."""
         part = self.pixels[: rows * self.size]
         return gpu.types.Buffer("UBYTE", part.shape, part)
+
+
+def _reduced(tiles: np.ndarray, fold: int) -> np.ndarray:
+    """Return ``(n, S, S, 3)`` of ``(n, fold * S, fold * S, 3)`` uint8: the mean of each square."""
+    if fold == 1:
+        return tiles
+    total = sum(
+        tiles[:, row::fold, column::fold].astype(np.uint16)
+        for row in range(fold)
+        for column in range(fold)
+    )
+    return ((total + fold * fold // 2) // (fold * fold)).astype(np.uint8)
 
 
 def _profile_texture(longitude: np.ndarray, latitude: np.ndarray) -> gpu.types.GPUTexture:

@@ -82,6 +82,8 @@ def test_how_cycles_renders_arrives(scene):
     gdr.renderer = "workbench"
     assert "7 samples are not offered by workbench" in settings_from_scene.problem(scene)
     gdr.renderer = "fast"
+    assert "choose 1, 4, 9 or 16" in settings_from_scene.problem(scene)
+    gdr.samples = 4
     assert settings_from_scene.problem(scene) == ""
 
 

@@ -64,7 +64,7 @@ def test_what_is_left_to_the_estimator_is_its_own():
 def test_a_file_with_its_numbers_is_read_as_it_is(tmp_path):
     path = tmp_path / "config.toml"
     path.write_text(
-        '[training]\nestimator = "adversarial"\nbatch = 64\nsteps = 56\n[rendering]\nsamples = 5\n'
+        '[training]\nestimator = "adversarial"\nbatch = 64\nsteps = 56\n[rendering]\nsamples = 4\n'
     )
     found = settings.from_toml(path)
     assert found.filled() == found

@@ -16,7 +16,7 @@ NAMES = ("renderer", "samples", "denoise", "render_device")
 
 def add_to(group: argparse._ActionsContainer) -> None:
     """Declare the options."""
-    own = ", ".join(f"{SAMPLES[name].default} for {name}" for name in RENDERERS[1:])
+    own = ", ".join(f"{SAMPLES[name].default} for {name}" for name in RENDERERS)
     group.add_argument("--renderer", metavar="NAME", help=f"{', '.join(RENDERERS)} (fast)")
     group.add_argument("--samples", metavar="N", type=int, help=f"samples a pixel ({own})")
     group.add_argument(
