@@ -90,6 +90,7 @@ def run(batch: int, size: int, repetitions: int) -> dict:
     camera = Camera.reference()
     renderers = {
         "fast, 50 x 50": make_renderer("fast", camera=camera, grid=(50, 50)),
+        "fast, 50 x 50, 4 samples": make_renderer("fast", camera=camera, grid=(50, 50), samples=4),
         "fast, 100 x 100": make_renderer("fast", camera=camera, grid=(100, 100)),
         "solid, 50 x 50, 1 sample": make_renderer("solid", camera=camera, grid=(50, 50)),
         REFERENCE: ReferenceWay(camera, (100, 100), 8),
