@@ -56,7 +56,7 @@ class ReferenceWay:
             for image, row in zip(images, parameters, strict=True):
                 x, y, z = supershape.supercoords(row.reshape(2, 6), shape=self._grid)
                 supershape.update_bpy_mesh(x, y, z, self._shape)
-                draw(image)
+                draw(image, None)
         return images
 
 
