@@ -69,9 +69,9 @@ def test_sensitivity_is_the_squared_change_of_pictures():
     differ = (seen - seen.mean(0)).pow(2).sum(1).mean()
     for k in range(2):
         expected = changes[k].pow(2).sum(1).mean() / differ
-        assert found.sensitivity[k, k].item() == pytest.approx(expected.item(), rel=0.1)
+        assert found.learned.sensitivity[k, k].item() == pytest.approx(expected.item(), rel=0.1)
     both = (changes[0] * changes[1]).sum(1).mean() / differ
-    assert found.sensitivity[0, 1].item() == pytest.approx(both.item(), abs=0.01)
+    assert found.learned.sensitivity[0, 1].item() == pytest.approx(both.item(), abs=0.01)
 
 
 def test_what_changes_no_picture_stays_unknown():
@@ -80,4 +80,6 @@ def test_what_changes_no_picture_stays_unknown():
     found = read(torch.cat((x, idle), 1), discs(x), discs(truth))
     assert found.prediction.told[2] < 0.2
     assert (found.prediction.told[:2] > 0.95).all()
-    assert found.sensitivity[2, 2] < 0.01 * found.sensitivity[:2, :2].diagonal().min()
+    assert (
+        found.learned.sensitivity[2, 2] < 0.01 * found.learned.sensitivity[:2, :2].diagonal().min()
+    )

@@ -28,7 +28,10 @@ def test_it_foresees_what_it_did_not_see(emulator):
     assert (missed.pow(2).mean(0) < 2e-3 * waves(fresh).var(0)).all()
 
 
-def test_its_jacobian_is_its_derivative(emulator):
+@pytest.mark.parametrize("sensitivity", [None, [[2.0, 1.9], [1.9, 2.0]]])
+def test_its_jacobian_is_its_derivative(sensitivity):
+    along = None if sensitivity is None else torch.tensor(sensitivity).double()
+    emulator = Emulator(points(80, 0), waves(points(80, 0)), along)
     x = points(5, 2)
     step = 1e-5
     jacobian = emulator.predict(x).jacobian
@@ -92,5 +95,36 @@ def test_in_other_axes_it_says_the_same(emulator):
 def test_it_begins_at_what_it_is_given():
     x, y = points(40, 7), waves(points(40, 7))
     first = Emulator(x, y)
-    again = Emulator(x, y, first.theta)
+    again = Emulator(x, y, theta=first.theta)
     np.testing.assert_allclose(again.theta, first.theta, atol=0.3)
+
+
+def exchanged(x):
+    """Two parameters that can be exchanged: their sum is seen well, their difference hardly."""
+    together, apart = x.sum(1), x[:, 0] - x[:, 1]
+    waves = [torch.sin((2 + k / 4) * together + k) for k in range(8)]
+    return torch.stack(waves, 1) + 0.02 * apart[:, None]
+
+
+def test_along_the_directions_of_sensitivity_it_foresees_better():
+    x, fresh = points(40, 8), points(300, 9)
+    by_parameter = Emulator(x, exchanged(x))
+    jacobian = by_parameter.predict(x).jacobian
+    sensitivity = torch.einsum("nck,ncl->kl", jacobian, jacobian)
+    by_direction = Emulator(x, exchanged(x), sensitivity)
+
+    def missed(emulator):
+        return (emulator.predict(fresh).mean - exchanged(fresh)).pow(2).mean()
+
+    def slope(emulator):
+        """Of true on foreseen derivatives along the exchange: 1 is neither too large nor small."""
+        way = torch.tensor([1.0, -1.0]).double()
+        return (
+            0.04
+            * (emulator.predict(fresh).jacobian @ way).sum()
+            / ((emulator.predict(fresh).jacobian @ way) ** 2).sum()
+        )
+
+    assert missed(by_direction) < 0.3 * missed(by_parameter)
+    assert slope(by_parameter) < 0.8
+    assert 0.9 < slope(by_direction) < 1.1

@@ -5,11 +5,19 @@ Several outputs share one kernel over the parameters and differ in their amplitu
 O'Hagan, *Bayesian emulation of complex multi-output and dynamic computer models*, 2010), so that
 one Cholesky factor serves them all. Formulas: Rasmussen & Williams, *Gaussian Processes for Machine
 Learning*, MIT Press 2006 (GPML), Algorithm 2.1 and equation 5.12.
+
+Length scales belong to directions rather than to parameters: the eigenvectors of the outputs' mean
+square derivative (P. G. Constantine, *Active Subspaces*, SIAM 2015). Parameters that can almost be
+exchanged for each other change the outputs much, and their exchange hardly does. A kernel with a
+length scale a parameter cannot say so, takes chance for a derivative in that direction, and what is
+read off it is drawn towards where renders were made.
 """
 
 from __future__ import annotations
 
 import copy
+import math
+from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
@@ -47,7 +55,7 @@ class Emulation:
 
 
 class Emulator:
-    """A Matern 5/2 kernel with a length scale a parameter, and a linear one.
+    """A Matern 5/2 kernel with a length scale a direction, and a linear one.
 
     Parameters
     ----------
@@ -55,6 +63,9 @@ class Emulator:
         ``(n, K)`` float64.
     outputs
         ``(n, C)`` float64.
+    sensitivity
+        ``(K, K)``: the mean square of the outputs' derivative, in any unit, whose eigenvectors are
+        the directions; None for those of the parameters.
     theta
         Hyper-parameters ``(K + 2,)`` to begin their search at.
 
@@ -64,9 +75,16 @@ class Emulator:
         The hyper-parameters found.
     """
 
-    def __init__(self, x: torch.Tensor, outputs: torch.Tensor, theta: torch.Tensor | None = None):
-        self._centre, self._unit = x.mean(0), x.std(0).clamp(min=1e-9)
-        self._x = (x - self._centre) / self._unit
+    def __init__(
+        self,
+        x: torch.Tensor,
+        outputs: torch.Tensor,
+        sensitivity: torch.Tensor | None = None,
+        theta: torch.Tensor | None = None,
+    ):
+        self._centre = x.mean(0)
+        self._directions = _directions(x.std(0).clamp(min=1e-9), sensitivity)
+        self._x = (x - self._centre) @ self._directions
         self._offset = outputs.mean(0)
         self._outputs = outputs - self._offset
         size = self._outputs.std(0)
@@ -83,14 +101,15 @@ class Emulator:
     def predict(self, x: torch.Tensor) -> Emulation:
         """Return what is expected at ``(B, K)`` parameters."""
         lengths, slope = self.theta[:-2].exp(), self.theta[-2].exp() * LINEAR_UNIT
-        away = (x - self._centre) / self._unit
-        here, known = away / lengths, self._x / lengths
+        here = (x - self._centre) @ self._directions / lengths
+        known = self._x / lengths
         difference = here[:, None] - known
         r = (5.0 * difference.pow(2).sum(-1) + 1e-12).sqrt()
         decay = torch.exp(-r)
         cross = (1.0 + r + r**2 / 3.0) * decay + slope * (here @ known.T)
         gradient = -(5.0 / 3.0) * ((1.0 + r) * decay)[..., None] * difference + slope * known
-        jacobian = torch.einsum("bnk,nc->bck", gradient, self._solved) / (lengths * self._unit)
+        jacobian = torch.einsum("bnk,nc->bck", gradient, self._solved)
+        jacobian = jacobian @ (self._directions / lengths).T
         half = torch.linalg.solve_triangular(self._cholesky, cross.T, upper=False)
         variance = 1.0 + slope * here.pow(2).sum(1) - half.pow(2).sum(0)
         return Emulation(self._offset + cross @ self._solved, jacobian, variance.clamp(min=1e-9))
@@ -118,18 +137,21 @@ class Emulator:
         start = torch.tensor([START[0]] * count + list(START[1:]), dtype=self._x.dtype)
         theta = (start if begin is None else begin).clone().requires_grad_()
         optimizer = torch.optim.LBFGS([theta], max_iter=ITERATIONS, line_search_fn="strong_wolfe")
+        least, best = math.inf, start
 
         def loss() -> torch.Tensor:
+            nonlocal least, best
             optimizer.zero_grad()
             value = self._negative_log_posterior(theta, start)
             value.backward()
+            if value.item() < least:
+                least, best = value.item(), theta.detach().clone()
             return value
 
-        try:
+        # A step too far gives a matrix that has no factor; what came before it is good.
+        with suppress(torch.linalg.LinAlgError):
             optimizer.step(loss)
-        except torch.linalg.LinAlgError:
-            return start
-        return theta.detach() if theta.isfinite().all() else start
+        return best
 
     def _negative_log_posterior(self, theta: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
         """The amplitudes are those that make the outputs most likely (GPML, section 5.4.1)."""
@@ -150,3 +172,10 @@ class Emulator:
         kernel = (1.0 + r + r**2 / 3.0) * torch.exp(-r)
         kernel = kernel + theta[-2].exp() * LINEAR_UNIT * products
         return kernel + (theta[-1].exp() + JITTER) * torch.eye(len(x), dtype=x.dtype)
+
+
+def _directions(unit: torch.Tensor, sensitivity: torch.Tensor | None) -> torch.Tensor:
+    """Return ``(K, K)``, which takes parameters to coordinates: over ``unit``, then turned."""
+    if sensitivity is None:
+        return torch.diag(1.0 / unit)
+    return torch.linalg.eigh(sensitivity * torch.outer(unit, unit)).eigenvectors / unit[:, None]

@@ -40,7 +40,7 @@ class PixelReader(Reader):
         self._targets = targets
         self._box = box
         self._options = options
-        self._theta: torch.Tensor | None = None
+        self._learned: emulation.Learned | None = None
         self._mismatched_rounds = 0
 
     @property
@@ -54,15 +54,15 @@ class PixelReader(Reader):
         log.info("Targets are %.1f times as far from renders as these from each other", far)
         strange = far > options.mismatch and len(renders) >= MISMATCH_AFTER
         self._mismatched_rounds = self._mismatched_rounds + 1 if strange else 0
-        regressed = pixel_regression.predict(renders, self._targets, before, options.width)
         served = self.sensitivity is not None
+        belief = before if served else self._regressed(renders, before)
         found = emulation.predict(
             renders,
             self._targets,
-            before if served else regressed,
+            belief,
             options.half / emulation.REACH * self._box.unit,
-            [regressed.mean, before.mean] if served else [regressed.mean],
-            self._theta,
+            [belief.mean],
+            self._learned,
         )
         log.info(
             "An emulator foresees %.3f of the pictures and misses targets by %.2f",
@@ -70,9 +70,15 @@ class PixelReader(Reader):
             found.misfit,
         )
         serves = found.explained > options.explained and found.misfit < options.misfit
-        self._theta = found.theta
-        self.sensitivity = found.sensitivity if serves else None
-        return found.prediction if serves else regressed
+        self._learned = found.learned
+        self.sensitivity = found.learned.sensitivity if serves else None
+        if serves:
+            return found.prediction
+        return self._regressed(renders, before) if served else belief
+
+    def _regressed(self, renders: Renders, before: Prediction | None) -> Prediction:
+        """Return what a regression of parameters on pictures says."""
+        return pixel_regression.predict(renders, self._targets, before, self._options.width)
 
     def doubt(self, prediction: Prediction, told: torch.Tensor) -> float:
         if self.sensitivity is None:
@@ -112,12 +118,12 @@ class PixelReader(Reader):
 
     def state_dict(self) -> dict[str, Any]:
         return {
-            "theta": self._theta,
+            "learned": vars(self._learned) if self._learned else None,
             "sensitivity": self.sensitivity,
             "mismatched_rounds": self._mismatched_rounds,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._theta = state["theta"]
+        self._learned = emulation.Learned(**state["learned"]) if state["learned"] else None
         self.sensitivity = state["sensitivity"]
         self._mismatched_rounds = state["mismatched_rounds"]
