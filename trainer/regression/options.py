@@ -33,7 +33,12 @@ class RegressionOptions:
         And when it misses half of the targets by no more than so many times the expected square.
     picture_precision
         With it, converged when what is not known of the parameters changes a picture by less than
-        this share of what targets differ by.
+        this share of what targets differ by ...
+    still
+        ... and when the mean of no parameter moved by more since the reading before, in standard
+        deviations of the targets and of what is not known of them: where pictures hardly tell some
+        parameters apart, all that is read off them can be wrong in the same way, and a mean that
+        still moves is the sign of it.
     emulated_jitter
         As ``jitter``, with the emulator.
     emulated_next
@@ -60,7 +65,8 @@ class RegressionOptions:
     precision: float = 0.1
     explained: float = 0.8
     misfit: float = 4.0
-    picture_precision: float = 0.035
+    picture_precision: float = 0.045
+    still: float = 0.06
     emulated_jitter: float = 0.7
     emulated_next: float = 0.06
     mismatch: float = 6.0

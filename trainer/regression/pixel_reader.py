@@ -41,6 +41,7 @@ class PixelReader(Reader):
         self._box = box
         self._options = options
         self._learned: emulation.Learned | None = None
+        self._moved: torch.Tensor | None = None
         self._mismatched_rounds = 0
 
     @property
@@ -72,9 +73,10 @@ class PixelReader(Reader):
         serves = found.explained > options.explained and found.misfit < options.misfit
         self._learned = found.learned
         self.sensitivity = found.learned.sensitivity if serves else None
-        if serves:
-            return found.prediction
-        return self._regressed(renders, before) if served else belief
+        if not serves:
+            return self._regressed(renders, before) if served else belief
+        self._moved = found.prediction.moved(before) if served else None
+        return found.prediction
 
     def _regressed(self, renders: Renders, before: Prediction | None) -> Prediction:
         """Return what a regression of parameters on pictures says."""
@@ -85,7 +87,10 @@ class PixelReader(Reader):
             return worst(prediction.error / prediction.spread, told) / self._options.precision
         unknown = self.sensitivity * prediction.covariance.mean(0)
         changed = torch.where(told[:, None] & told, unknown, 0.0).sum().clamp(min=0.0)
-        return changed.sqrt().item() / self._options.picture_precision
+        unsure = changed.sqrt().item() / self._options.picture_precision
+        if self._moved is None:
+            return unsure
+        return max(unsure, worst(self._moved, told) / self._options.still)
 
     def plan(
         self,
@@ -120,10 +125,12 @@ class PixelReader(Reader):
         return {
             "learned": vars(self._learned) if self._learned else None,
             "sensitivity": self.sensitivity,
+            "moved": self._moved,
             "mismatched_rounds": self._mismatched_rounds,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._learned = emulation.Learned(**state["learned"]) if state["learned"] else None
         self.sensitivity = state["sensitivity"]
+        self._moved = state["moved"]
         self._mismatched_rounds = state["mismatched_rounds"]

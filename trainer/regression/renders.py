@@ -92,6 +92,15 @@ class Prediction:
         deviation = 1.4826 * (self.mean - self.centre).abs().median(0).values
         return (deviation**2 + self.variance.median(0).values).sqrt().clamp(min=1e-4)
 
+    def moved(self, before: Prediction) -> torch.Tensor:
+        """Return how far the mean over the targets is from what it was, ``(K,)``.
+
+        In standard deviations of the targets and of what is not known of each, so that a parameter
+        of which nothing is known does not count as moving.
+        """
+        wide = (self.spread**2 + self.variance.mean(0)).sqrt()
+        return (self.mean.mean(0) - before.mean.mean(0)).abs() / wide
+
 
 def moments(x: torch.Tensor, weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return weighted mean and variance, ``(K,)`` each, of ``(n, K)``."""
