@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The fast renderer: one instanced draw for a whole batch in one light.
+"""The fast renderer: two instanced draws for a whole batch.
 
-The spherical product makes a supershape from two profile curves, so a texture with a row a shape
-and ``(r1 cos u, r1 sin u, r2 cos v, r2 sin v)`` in it is all that the vertex shader needs; no mesh
-is ever built or uploaded. Each instance is drawn into its tile of an atlas, and the shader
-(:mod:`.fast_shader`) lights it as Blender's Solid mode does.
+The spherical product makes a supershape from two profile curves, so a small texture of them
+(:mod:`.fast_curves`) is all that the shaders need; no mesh is ever built or uploaded. The first
+draw (:mod:`.fast_place_shader`) finds which place of the surface each pixel of an atlas shows, a
+tile a shape; the second (:mod:`.fast_light_shader`) lights the pixels as Blender's Solid mode does.
 """
 
 from __future__ import annotations
@@ -14,17 +14,24 @@ from itertools import pairwise
 
 import gpu
 import numpy as np
+from mathutils import Matrix
 
 from ...gdr_core.camera import Camera
-from ..supershape_mesh import faces
-from . import fast_shader, look
+from . import fast_curves, fast_light_shader, fast_place_shader, look
+from .fast_atlas import Atlas
+from .fast_batch import surface_batch, tile_batch
 from .points import check_batch, check_lights, drawable_profiles
 from .random_light import SCENE_LIGHT, studio_of
 
 _MAX_ATLAS = 2048
-"""Pixels along a side of the atlas, at most: 32 MB of colour and depth."""
+"""Pixels along a side of an atlas, at most: 64 MB of places, depth and colour."""
 _MAX_VERTICES = 8_000_000
 """Vertices in one draw, at most, so that no draw holds a graphics card for seconds."""
+_FEW = 16
+"""Shapes that are worth a draw of their own, so that one is read while the next is drawn."""
+_ATLASES = 2
+_DRAWS = 4
+"""Draws that a batch is divided into, at most, for that alone."""
 
 
 class FastRenderer:
@@ -44,13 +51,16 @@ class FastRenderer:
     def __init__(self, camera: Camera, grid: tuple[int, int], samples: int = 1) -> None:
         self._grid = grid
         self._fold = math.isqrt(samples)
-        self._shader = fast_shader.compile_shader()
-        self._batch = _grid_batch(grid)
+        self._place_shader = fast_place_shader.compile_shader()
+        self._light_shader = fast_light_shader.compile_shader()
+        self._surface = surface_batch(grid)
+        self._tiles = tile_batch()
         self._view, self._projection = camera.arrays()
+        self._camera = Matrix((self._projection @ self._view).tolist())
         self._clearance = _clearance(self._view, self._projection)
         self._studio = look.studio()
         self._uniforms = self._uniforms_of(SCENE_LIGHT)
-        self._atlas: _Atlas | None = None
+        self._atlases: list[Atlas] = []
 
     def render(
         self, parameters: np.ndarray, size: int, lights: np.ndarray | None = None
@@ -59,23 +69,57 @@ class FastRenderer:
         parameters = check_batch(parameters, size)
         lights = check_lights(lights, len(parameters))
         images = np.empty((len(parameters), size, size, 3), dtype=np.uint8)
-        drawn = size * self._fold
-        chunk = self._chunk(drawn)
-        for start in range(0, len(parameters), chunk):
-            part = slice(start, start + chunk)
-            self._render_chunk(parameters[part], drawn, lights[part], images[part])
+        # As many as the texture of their curves holds.
+        most = gpu.capabilities.max_texture_size_get() // fast_curves.ROWS
+        for start in range(0, len(parameters), most):
+            part = slice(start, start + most)
+            self._render_part(parameters[part], lights[part], images[part])
         return images
 
     def free(self) -> None:
-        """Give back the atlas and the buffers."""
-        if self._atlas is not None:
-            self._atlas.offscreen.free()
-        self._atlas = self._batch = self._uniforms = self._shader = None
+        """Give back the atlases and the buffers."""
+        self._surface = self._tiles = self._uniforms = None
+        self._place_shader = self._light_shader = None
+        self._atlases = []
 
-    def _chunk(self, size: int) -> int:
+    def _render_part(self, parameters: np.ndarray, lights: np.ndarray, images: np.ndarray) -> None:
+        longitude, latitude, _ = drawable_profiles(parameters, self._grid)
+        curves = _texture(fast_curves.texels(longitude, latitude))
+        # A supershape is star-shaped around its centre, so its back faces are behind its front
+        # faces, unless the near plane cuts it open. Half the triangles need no drawing then.
+        closed = _radius(longitude, latitude) < self._clearance
+        count, size = images.shape[:2]
+        chunk = self._chunk(count, size)
+        self._make_atlases(chunk, count, size)
+        drawn: list[tuple[Atlas, range]] = []
+        for start in range(0, count, chunk):
+            if len(drawn) == len(self._atlases):
+                _read(images, *drawn.pop(0))
+            atlas = self._atlases[start // chunk % len(self._atlases)]
+            shapes = range(start, min(start + chunk, count))
+            self._draw(atlas, curves, shapes, lights, closed)
+            drawn.append((atlas, shapes))
+        for atlas, shapes in drawn:
+            _read(images, atlas, shapes)
+
+    def _chunk(self, count: int, size: int) -> int:
+        """Return how many shapes of so many are drawn at once."""
         side = min(_MAX_ATLAS, gpu.capabilities.max_texture_size_get())
-        columns = _power_of_two(max(1, side // size))
-        return max(1, min(columns * columns, _MAX_VERTICES // math.prod(self._grid)))
+        columns = _power_of_two(max(1, side // (size * self._fold)))
+        most = max(1, min(columns * columns, _MAX_VERTICES // math.prod(self._grid)))
+        draws = max(-(-count // most), min(_DRAWS, count // _FEW), 1)
+        return -(-count // draws)
+
+    def _make_atlases(self, chunk: int, count: int, size: int) -> None:
+        """Have as many atlases as there are chunks, at most two."""
+        columns = 1
+        while columns * columns < chunk:
+            columns *= 2
+        wanted = (columns, size, self._fold)
+        if self._atlases and self._atlases[0].layout != wanted:
+            self._atlases = []  # Given back before there are others.
+        missing = min(_ATLASES, -(-count // chunk)) - len(self._atlases)
+        self._atlases += [Atlas(*wanted) for _ in range(missing)]
 
     def _uniforms_of(self, seed: int) -> gpu.types.GPUUniformBuf:
         """Return what the shader must know to draw in the light of that seed."""
@@ -87,99 +131,69 @@ class FastRenderer:
         seeds = set(lights.tolist()) - own.keys()
         return own | {seed: self._uniforms_of(seed) for seed in seeds}
 
-    def _draw(self, lights: np.ndarray, uniforms: dict[int, gpu.types.GPUUniformBuf]) -> None:
-        """Draw the shapes, those in a row that share a light in one go."""
-        changes = 1 + np.flatnonzero(lights[1:] != lights[:-1])
-        for first, end in pairwise([0, *changes.tolist(), len(lights)]):
-            self._shader.uniform_block("look", uniforms[int(lights[first])])
-            self._shader.uniform_int("first", first)
-            self._batch.draw_instanced(self._shader, instance_count=end - first)
-
-    def _render_chunk(
-        self, parameters: np.ndarray, size: int, lights: np.ndarray, images: np.ndarray
+    def _draw(
+        self,
+        atlas: Atlas,
+        curves: gpu.types.GPUTexture,
+        shapes: range,
+        lights: np.ndarray,
+        closed: bool,
     ) -> None:
-        count = len(parameters)
-        columns = 1
-        while columns * columns < count:
-            columns *= 2
-        if self._atlas is None or (self._atlas.columns, self._atlas.size) != (columns, size):
-            if self._atlas is not None:
-                self._atlas.offscreen.free()
-            self._atlas = _Atlas(columns, size)
-        rows = -(-count // columns)
-        atlas = self._atlas
-
-        longitude, latitude, _ = drawable_profiles(parameters, self._grid)
-        texture = _profile_texture(longitude, latitude)
-        uniforms = self._uniforms_by_seed(lights)
-        # A supershape is star-shaped around its centre, so its back faces are behind its front
-        # faces, unless the near plane cuts it open. Half the triangles need no drawing then.
-        closed = _radius(longitude, latitude) < self._clearance
-        with atlas.offscreen.bind():
-            framebuffer = gpu.state.active_framebuffer_get()
-            gpu.state.viewport_set(0, 0, atlas.side, atlas.side)
-            gpu.state.depth_test_set("LESS_EQUAL")
-            gpu.state.depth_mask_set(True)
-            gpu.state.blend_set("NONE")
-            gpu.state.face_culling_set("BACK" if closed else "NONE")
-            framebuffer.clear(color=(*look.BACKGROUND, 1.0), depth=1.0)
-            shader = self._shader
-            shader.bind()
-            shader.uniform_sampler("profile", texture)
-            shader.uniform_int("grid", (*self._grid, columns, size))
-            self._draw(lights, uniforms)
-            framebuffer.read_color(
-                0, 0, atlas.side, rows * size, 4, 0, "UBYTE", data=atlas.readback(rows)
-            )
+        """Have shapes drawn; the graphics card need not have done it yet."""
+        try:
+            self._draw_places(atlas, curves, shapes, closed)
+            self._draw_light(atlas, curves, shapes, lights)
+            atlas.draw_mean()
+        finally:
             gpu.state.face_culling_set("NONE")
             gpu.state.depth_mask_set(False)
             gpu.state.depth_test_set("NONE")
 
-        tiles = atlas.pixels[: rows * size].reshape(rows, size, columns, size, 4)
-        # The atlas' first row is at the bottom, an image's is on top.
-        tiles = tiles[:, ::-1, :, :, :3].swapaxes(1, 2)
-        for row in range(rows):
-            part = images[row * columns : (row + 1) * columns]
-            part[:] = _reduced(tiles[row, : len(part)], self._fold)
+    def _draw_places(
+        self, atlas: Atlas, curves: gpu.types.GPUTexture, shapes: range, closed: bool
+    ) -> None:
+        """Draw shapes, as what they show where."""
+        shader = self._place_shader
+        with atlas.bind_places():
+            gpu.state.depth_test_set("LESS_EQUAL")
+            gpu.state.depth_mask_set(True)
+            gpu.state.blend_set("NONE")
+            gpu.state.face_culling_set("BACK" if closed else "NONE")
+            shader.bind()
+            shader.uniform_sampler("curves", curves)
+            shader.uniform_float("camera", self._camera)
+            shader.uniform_int("layout_", (atlas.columns, atlas.tile))
+            shader.uniform_int("first", shapes.start)
+            self._surface.draw_instanced(shader, instance_count=len(shapes))
+
+    def _draw_light(
+        self, atlas: Atlas, curves: gpu.types.GPUTexture, shapes: range, lights: np.ndarray
+    ) -> None:
+        """Light what was drawn, shapes in a row that share a light in one go."""
+        lights = lights[shapes.start : shapes.stop]
+        uniforms = self._uniforms_by_seed(lights)
+        changes = 1 + np.flatnonzero(lights[1:] != lights[:-1])
+        shader = self._light_shader
+        with atlas.bind_picture():
+            gpu.state.depth_test_set("GREATER")
+            gpu.state.depth_mask_set(False)
+            gpu.state.face_culling_set("NONE")
+            shader.bind()
+            shader.uniform_sampler("curves", curves)
+            shader.uniform_sampler("places", atlas.places)
+            shader.uniform_int("grid", self._grid)
+            for first, end in pairwise([0, *changes.tolist(), len(lights)]):
+                shader.uniform_block("look", uniforms[int(lights[first])])
+                shader.uniform_int("layout_", (atlas.columns, first, shapes.start))
+                self._tiles.draw_instanced(shader, instance_count=end - first)
 
 
-class _Atlas:
-    """The picture that holds a square of tiles, and where it is read to."""
-
-    def __init__(self, columns: int, size: int) -> None:
-        self.columns = columns
-        self.size = size
-        self.side = columns * size
-        self.offscreen = gpu.types.GPUOffScreen(self.side, self.side, format="RGBA8")
-        self.pixels = np.empty((self.side, self.side, 4), dtype=np.uint8)
-
-    def readback(self, rows: int) -> gpu.types.Buffer:
-        """Return a buffer over the pixels of the first rows of tiles (no copy)."""
-        part = self.pixels[: rows * self.size]
-        return gpu.types.Buffer("UBYTE", part.shape, part)
+def _read(images: np.ndarray, atlas: Atlas, shapes: range) -> None:
+    atlas.read(images[shapes.start : shapes.stop])
 
 
-def _reduced(tiles: np.ndarray, fold: int) -> np.ndarray:
-    """Return ``(n, S, S, 3)`` of ``(n, fold * S, fold * S, 3)`` uint8: the mean of each square."""
-    if fold == 1:
-        return tiles
-    total = sum(
-        tiles[:, row::fold, column::fold].astype(np.uint16)
-        for row in range(fold)
-        for column in range(fold)
-    )
-    return ((total + fold * fold // 2) // (fold * fold)).astype(np.uint8)
-
-
-def _profile_texture(longitude: np.ndarray, latitude: np.ndarray) -> gpu.types.GPUTexture:
-    """Return the profile curves, ``max(U, V)`` texels wide and a row a shape.
-
-    Shapes that cannot be drawn are all zeros: triangles without an area cover no pixel.
-    """
-    columns, rows = longitude.shape[1], latitude.shape[1]
-    texels = np.zeros((len(longitude), max(columns, rows), 4), dtype=np.float32)
-    texels[:, :columns, :2] = longitude
-    texels[:, :rows, 2:] = latitude
+def _texture(texels: np.ndarray) -> gpu.types.GPUTexture:
+    """Return a texture of ``(height, width, 4)`` float32."""
     return gpu.types.GPUTexture(
         (texels.shape[1], texels.shape[0]),
         format="RGBA32F",
@@ -200,25 +214,6 @@ def _clearance(view: np.ndarray, projection: np.ndarray) -> float:
         return 0.0
     near = clip[2] + clip[3]  # Positive on the visible side.
     return float(near[3] / np.linalg.norm(near[:3]))
-
-
-def _grid_batch(grid: tuple[int, int]) -> gpu.types.GPUBatch:
-    """Return the triangles of a grid; a vertex knows its column and row and nothing else."""
-    corners, starts = faces(grid)
-    sizes = np.diff(np.append(starts, len(corners)))
-    quads = starts[sizes == 4]
-    first = np.concatenate((starts, quads))
-    second = np.concatenate((starts + 1, quads + 2))
-    third = np.concatenate((starts + 2, quads + 3))
-    triangles = corners[np.stack((first, second, third), axis=-1)]
-
-    cells = np.stack(np.indices(grid), axis=-1).reshape(-1, 2).astype(np.float32)
-    layout = gpu.types.GPUVertFormat()
-    layout.attr_add(id="cell", comp_type="F32", len=2, fetch_mode="FLOAT")
-    vertices = gpu.types.GPUVertBuf(layout, len(cells))
-    vertices.attr_fill("cell", cells)
-    indices = gpu.types.GPUIndexBuf(type="TRIS", seq=np.ascontiguousarray(triangles, np.uint32))
-    return gpu.types.GPUBatch(type="TRIS", buf=vertices, elem=indices)
 
 
 def _power_of_two(number: int) -> int:

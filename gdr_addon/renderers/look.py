@@ -113,26 +113,42 @@ def background_setting() -> tuple[float, float, float]:
 
 
 def uniforms(view: np.ndarray, projection: np.ndarray, studio: Studio) -> np.ndarray:
-    """Return the content of the shader's uniform buffer, ``(26, 4)`` float32.
+    """Return the content of the shader's uniform buffer, ``(25, 4)`` float32.
 
-    Two matrices by columns, then four light directions with their wrap in ``w``, four diffuse and
-    four specular colours with the scale of their wrapped light in ``w``; four highlights:
-    shininess, its normalisation, wrap and share of the wide highlight; ambient; the material's
-    colour with its roughness in ``w``.
+    The view by columns; the direction towards the camera (:func:`_rays`); four light directions
+    with their wrap in ``w``, four diffuse and four specular colours with the scale of their wrapped
+    light in ``w``; four highlights: shininess, its normalisation, wrap and share of the wide
+    highlight; ambient; the material's colour with its roughness in ``w``.
     """
-    block = np.zeros((26, 4), dtype=np.float32)
+    block = np.zeros((25, 4), dtype=np.float32)
     block[0:4] = view.T
-    block[4:8] = projection.T
+    block[4:7, :3] = _rays(projection)
     for index, light in enumerate(studio.lights[:4]):
         around = light.smooth + (1.0 - light.smooth) * ROUGHNESS
-        block[8 + index] = (*light.direction, light.smooth)
-        block[12 + index] = (*light.diffuse, _rough_reciprocal((1.0 + light.smooth) ** 2))
-        block[16 + index] = (*light.specular, _rough_reciprocal((1.0 + around) ** 2))
+        block[7 + index] = (*light.direction, light.smooth)
+        block[11 + index] = (*light.diffuse, _rough_reciprocal((1.0 + light.smooth) ** 2))
+        block[15 + index] = (*light.specular, _rough_reciprocal((1.0 + around) ** 2))
         shininess = 2.0 ** (10.0 * (1.0 - ROUGHNESS) * (1.0 - light.smooth) + 1.0)
-        block[20 + index] = (shininess, shininess / 8.0 + 1.0, around, light.smooth**2)
-    block[24, :3] = studio.ambient
-    block[25] = (*COLOR, ROUGHNESS)
+        block[19 + index] = (shininess, shininess / 8.0 + 1.0, around, light.smooth**2)
+    block[23, :3] = studio.ambient
+    block[24] = (*COLOR, ROUGHNESS)
     return block
+
+
+def _rays(projection: np.ndarray) -> np.ndarray:
+    """Return the direction towards the camera, in its space, as a function of the pixel.
+
+    It is ``a + x b + y c``, of any length, where x and y run from -1 to 1 across the picture;
+    ``(3, 3)``, the rows a, b and c.
+    """
+    if projection[3, 3] != 0.0:  # Rays are parallel.
+        return np.array([(0.0, 0.0, 1.0), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)])
+    # They meet in the origin. What is seen at x and y is orthogonal to both of these:
+    # projection[0] - x projection[3] and projection[1] - y projection[3].
+    right, up, depth = projection[[0, 1, 3], :3]
+    rays = np.stack((np.cross(right, up), np.cross(up, depth), np.cross(depth, right)))
+    ahead = rays[0] @ depth
+    return rays * (-np.sign(ahead) / np.linalg.norm(rays[0]))
 
 
 def _rough_reciprocal(value: float) -> float:
