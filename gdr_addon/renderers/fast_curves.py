@@ -18,6 +18,8 @@ import numpy as np
 
 ROWS = 3
 """Rows of the texture a shape takes."""
+_TINY = 1e-300
+"""A divisor for what is zero."""
 
 
 def texels(longitude: np.ndarray, latitude: np.ndarray) -> np.ndarray:
@@ -47,7 +49,8 @@ def texels(longitude: np.ndarray, latitude: np.ndarray) -> np.ndarray:
     around[:, -1] = around[:, 0]  # The last column is the first one again, to the last bit.
     along = np.array(latitude, dtype=np.float64)
     along[:, [0, -1], 0] = 0.0  # A pole is one point.
-    side, distance = _sides(around)
+    side = _directions(np.diff(around, axis=1))
+    distance = around[:, :-1, 0] * side[..., 1] - around[:, :-1, 1] * side[..., 0]
     rise = _directions(np.diff(along, axis=1))
 
     out = np.zeros((count, ROWS, max(columns, rows) + 1, 4), dtype=np.float32)
@@ -55,41 +58,33 @@ def texels(longitude: np.ndarray, latitude: np.ndarray) -> np.ndarray:
     out[:, 0, 1 : rows + 1, 2:] = along
     out[:, 1, 1:columns, :2] = side
     out[:, 1, 1:columns, 2] = distance
-    out[:, 1, 0] = out[:, 1, columns - 1]
-    out[:, 1, columns] = out[:, 1, 1]
+    out[:, 1, [0, columns]] = out[:, 1, [columns - 1, 1]]
     out[:, 2, 1:rows, :2] = rise
-    out[:, 2, 0, :3] = _pole_normals(around, side, distance, rise[:, 0])
-    out[:, 2, rows, :3] = _pole_normals(around, side, distance, rise[:, -1])
+    out[:, 2, [0, rows], :3] = _pole_normals(around, side, distance, rise[:, [0, -1]])
     return out.reshape(count * ROWS, -1, 4)
-
-
-def _sides(around: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the segments' directions ``(N, U - 1, 2)``, and distances from the axis."""
-    side = _directions(np.diff(around, axis=1))
-    here = around[:, :-1]
-    return side, here[..., 0] * side[..., 1] - here[..., 1] * side[..., 0]
 
 
 def _pole_normals(
     around: np.ndarray, side: np.ndarray, distance: np.ndarray, rise: np.ndarray
 ) -> np.ndarray:
-    """Return the normal at a pole, the mean of those around it weighted by angle; ``(N, 3)``.
+    """Return the normals at the poles, means of those around them weighted by angle; ``(N, 2, 3)``.
 
-    ``rise``, ``(N, 2)``, is the direction of the latitude's segment at the pole.
+    ``rise``, ``(N, 2, 2)``, has the directions of the latitude's segments at both poles.
     """
-    across, up = rise[:, :1], rise[:, 1:]
-    face = np.stack((up * side[..., 1], -up * side[..., 0], -across * distance), axis=-1)
-    edge = np.empty((*around.shape[:2], 3))  # Towards the pole or away from it, all alike.
-    edge[..., :2] = around * across[..., None]
-    edge[..., 2] = up
-    edge = _directions(edge)
-    cosine = np.clip((edge[:, 1:] * edge[:, :-1]).sum(axis=-1), -1.0, 1.0)
-    return _directions((np.arccos(cosine)[..., None] * _directions(face)).sum(axis=1))
+    across, up = rise[..., :1], rise[..., 1:]
+    square = (around * around).sum(axis=-1)[:, None]
+    inner = (around[:, 1:] * around[:, :-1]).sum(axis=-1)[:, None]
+    edge = np.sqrt(square * (across * across) + up * up)
+    product = inner * (across * across) + up * up
+    cosine = product / np.maximum(edge[..., 1:] * edge[..., :-1], _TINY)
+    face = np.hypot(up, across * distance[:, None])
+    weight = np.arccos(np.clip(cosine, -1.0, 1.0)) / np.maximum(face, _TINY)
+    x, y = (weight @ side).transpose(2, 0, 1)
+    z = (weight @ distance[..., None])[..., 0]
+    total = np.stack((up[..., 0] * y, -up[..., 0] * x, -across[..., 0] * z), axis=-1)
+    return total / np.maximum(np.sqrt((total * total).sum(axis=-1, keepdims=True)), _TINY)
 
 
 def _directions(vectors: np.ndarray) -> np.ndarray:
-    """Return vectors of length 1, zero for those that have none."""
-    largest = np.abs(vectors).max(axis=-1, keepdims=True)
-    scaled = vectors / np.where(largest > 0.0, largest, 1.0)
-    length = np.sqrt((scaled * scaled).sum(axis=-1, keepdims=True))
-    return scaled / np.where(length > 0.0, length, 1.0)
+    """Return ``(..., 2)`` vectors of length 1, zero for those that have none."""
+    return vectors / np.maximum(np.hypot(vectors[..., :1], vectors[..., 1:]), _TINY)
