@@ -317,10 +317,11 @@ class GDR_PG_settings(bpy.types.PropertyGroup):
     )
     grid: IntVectorProperty(
         name="Grid",
-        description="Resolution of the surface along the longitude and the latitude",
+        description="Resolution of the surface along the longitude and the latitude, "
+        "0 for what suits the image size",
         size=2,
-        default=_DEFAULTS.rendering.grid,
-        min=8,
+        default=(0, 0),
+        min=0,
         max=1000,
         soft_max=200,
     )

@@ -8,6 +8,7 @@ import bpy
 from ..gdr_core.camera import Camera
 from ..gdr_core.errors import BadSettings
 from ..gdr_core.families import Distribution
+from ..gdr_core.resolution import automatic_grid
 from ..gdr_core.settings import (
     RenderSettings,
     RunSettings,
@@ -53,7 +54,7 @@ def to_settings(
         ),
         rendering=RenderSettings(
             renderer=gdr.renderer,
-            grid=tuple(gdr.grid),
+            grid=_grid(gdr),
             samples=gdr.samples or None,
             denoise=gdr.denoise,
             device=gdr.render_device,
@@ -88,6 +89,11 @@ def camera_of(camera: bpy.types.Object) -> Camera:
     view = evaluated.matrix_world.normalized().inverted()
     projection = evaluated.calc_matrix_camera(depsgraph, x=1, y=1, scale_x=1.0, scale_y=1.0)
     return Camera.from_matrices(view, projection)
+
+
+def _grid(gdr) -> tuple[int, int]:
+    suits = automatic_grid(int(gdr.size))
+    return tuple(side or own for side, own in zip(gdr.grid, suits, strict=True))
 
 
 def _targets(gdr) -> TargetSettings:

@@ -39,6 +39,7 @@ from ..gdr_core.messages import (
     pack,
     unpack,
 )
+from ..gdr_core.resolution import settled_grid
 from .renderers import Renderer, make_renderer
 
 _log = logging.getLogger(__name__)
@@ -100,7 +101,7 @@ class RenderService:
             )
 
     def _renderer(self, request: RenderRequest) -> Renderer:
-        name, grid = request.renderer, tuple(request.grid)
+        name, grid = request.renderer, settled_grid(request.grid, request.size)
         options = {"camera": request.camera, "grid": grid, "samples": request.samples}
         # What a renderer takes no notice of makes no other renderer.
         if name == "cycles":

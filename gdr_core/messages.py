@@ -244,7 +244,7 @@ class RenderRequest(_Message, tag="render"):
     renderer
         One of :data:`gdr_core.settings.RENDERERS`.
     grid
-        Longitude and latitude resolution.
+        Longitude and latitude resolution; None for what suits the size.
     samples
         Samples a pixel (:data:`gdr_core.sampling.SAMPLES`); None for the renderer's own number.
     denoise, device
@@ -260,7 +260,7 @@ class RenderRequest(_Message, tag="render"):
     parameters: np.ndarray
     size: int
     renderer: str
-    grid: tuple[int, int]
+    grid: tuple[int, int] | None
     samples: int | None = None
     denoise: bool = False
     device: str = "auto"

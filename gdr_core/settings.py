@@ -17,6 +17,7 @@ from .camera import Camera
 from .errors import BadSettings
 from .families import Distribution
 from .parameters import INDEX, PARAMETERS, check_name
+from .resolution import automatic_grid, check_grid
 from .sampling import SAMPLES, settled_samples
 
 SCHEMA = 1
@@ -137,7 +138,8 @@ class RenderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         ``fast`` (one instanced draw for the batch), ``solid`` (one viewport draw an image), or
         one of Blender's engines, ``workbench``, ``eevee`` or ``cycles`` (one render an image).
     grid
-        Longitude and latitude resolution of the surface.
+        Longitude and latitude resolution of the surface; None for what suits the image size
+        (:func:`gdr_core.resolution.automatic_grid`).
     samples
         Samples a pixel, as the renderer offers them (:data:`gdr_core.sampling.SAMPLES`); None for
         its own number.
@@ -159,7 +161,7 @@ class RenderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """
 
     renderer: RendererName = "fast"
-    grid: tuple[int, int] = (50, 50)
+    grid: tuple[int, int] | None = None
     samples: int | None = None
     denoise: bool = False
     device: RenderDevice = "auto"
@@ -169,10 +171,11 @@ class RenderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     camera: Camera | None = None
     blender: str = ""
 
-    def filled(self) -> RenderSettings:
-        """Return the settings with the number of samples that is left to the renderer."""
+    def filled(self, size: int = TrainingSettings().size) -> RenderSettings:
+        """Return the settings with numbers for what is left to renderer and image size."""
         samples = SAMPLES[self.renderer].default if self.samples is None else self.samples
-        return msgspec.structs.replace(self, samples=samples)
+        grid = automatic_grid(size) if self.grid is None else self.grid
+        return msgspec.structs.replace(self, samples=samples, grid=grid)
 
     def check(self) -> None:
         """Raise :class:`BadSettings` with the first thing that is wrong and how to mend it."""
@@ -181,8 +184,7 @@ class RenderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
                 f"There is no renderer named {self.renderer!r}; "
                 f"choose one of {', '.join(RENDERERS)}."
             )
-        if len(self.grid) != 2 or not all(8 <= side <= 1000 for side in self.grid):
-            raise BadSettings("The grid must be two whole numbers from 8 to 1000.")
+        check_grid(self.grid)
         settled_samples(self.renderer, self.samples)
         if self.device not in RENDER_DEVICES:
             raise BadSettings(
@@ -217,7 +219,9 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def filled(self) -> RunSettings:
         """Return the settings with numbers for what is left to estimator and renderer."""
         return msgspec.structs.replace(
-            self, training=self.training.filled(), rendering=self.rendering.filled()
+            self,
+            training=self.training.filled(),
+            rendering=self.rendering.filled(self.training.size),
         )
 
     @property

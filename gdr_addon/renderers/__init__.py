@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Renderers: how a batch of parameters becomes images.
 
-``fast`` draws a whole batch in one instanced call, ``solid`` draws one image after another with
+``fast`` draws a whole batch in a few instanced calls, ``solid`` draws one image after another with
 Blender's own viewport, ``workbench``, ``eevee`` and ``cycles`` render one after another with
 Blender's engines (:mod:`.engine`). Another one is a class with the methods of :class:`Renderer` and
 a line in :func:`make_renderer`; another engine is a class with those of :class:`.engine.Engine`.
@@ -25,6 +25,7 @@ import numpy as np
 
 from ...gdr_core.camera import Camera
 from ...gdr_core.errors import BadSettings
+from ...gdr_core.resolution import check_grid
 from ...gdr_core.sampling import settled_samples
 from ...gdr_core.settings import RENDER_DEVICES, RENDERERS
 
@@ -98,8 +99,7 @@ def make_renderer(
         raise BadSettings(
             f"There is no renderer named {name!r}; choose one of {', '.join(RENDERERS)}."
         )
-    if len(grid) != 2 or not all(8 <= side <= 1000 for side in grid):
-        raise BadSettings("The grid must be two whole numbers from 8 to 1000.")
+    check_grid(grid)
     if camera is None:
         camera = Camera.reference()
     camera.check()

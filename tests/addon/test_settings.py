@@ -71,6 +71,13 @@ def test_folder_and_numbers_arrive(scene, tmp_path):
     assert found.parameters["m2"].value == 9.5
 
 
+def test_what_the_grid_leaves_open_follows_the_image_size(scene):
+    gdr = scene.gdr
+    assert settings_from_scene.to_settings(scene).rendering.grid == (100, 100)
+    gdr.size, gdr.grid = "256", (0, 50)
+    assert settings_from_scene.to_settings(scene).rendering.grid == (148, 50)
+
+
 def test_how_cycles_renders_arrives(scene):
     gdr = scene.gdr
     gdr.renderer, gdr.denoise, gdr.render_device = "cycles", True, "cpu"

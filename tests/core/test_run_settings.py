@@ -10,6 +10,7 @@ from gdr_core import messages, settings
 from gdr_core.camera import Camera
 from gdr_core.errors import BadSettings
 from gdr_core.families import Distribution
+from gdr_core.resolution import settled_grid
 from gdr_core.sampling import SAMPLES
 from gdr_core.settings import (
     PACES,
@@ -64,7 +65,8 @@ def test_what_is_left_to_the_estimator_is_its_own():
 def test_a_file_with_its_numbers_is_read_as_it_is(tmp_path):
     path = tmp_path / "config.toml"
     path.write_text(
-        '[training]\nestimator = "adversarial"\nbatch = 64\nsteps = 56\n[rendering]\nsamples = 4\n'
+        '[training]\nestimator = "adversarial"\nbatch = 64\nsteps = 56\n'
+        "[rendering]\nsamples = 4\ngrid = [50, 40]\n"
     )
     found = settings.from_toml(path)
     assert found.filled() == found
@@ -72,6 +74,7 @@ def test_a_file_with_its_numbers_is_read_as_it_is(tmp_path):
     path.write_text("")
     assert settings.from_toml(path).training.batch is None
     assert settings.from_toml(path).rendering.samples is None
+    assert settings.from_toml(path).rendering.grid is None
 
 
 def test_what_is_left_to_the_renderer_is_its_own():
@@ -80,6 +83,15 @@ def test_what_is_left_to_the_renderer_is_its_own():
         assert rendering.samples == SAMPLES[name].default
         rendering.check()
     assert RenderSettings(renderer="cycles", samples=9).filled().samples == 9
+
+
+@pytest.mark.parametrize(("size", "side"), [(32, 92), (64, 100), (256, 148)])
+def test_the_grid_follows_the_image_size_unless_it_is_given(size, side):
+    training = TrainingSettings(size=size)
+    assert RunSettings(training=training).filled().rendering.grid == (side, side)
+    given = RunSettings(training=training, rendering=RenderSettings(grid=(50, 40))).filled()
+    assert given.rendering.grid == settled_grid((50, 40), size) == (50, 40)
+    assert settled_grid(None, size) == (side, side)
 
 
 @pytest.mark.parametrize(

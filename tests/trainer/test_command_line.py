@@ -14,6 +14,7 @@ from rich.console import Console
 
 from gdr_core import messages
 from gdr_core import settings as settings_module
+from gdr_core.errors import BadSettings
 from gdr_core.families import Distribution
 from gdr_core.settings import RunSettings, Start
 from trainer import cli
@@ -92,6 +93,16 @@ def test_a_renderer_has_its_own_samples(tmp_path):
     assert rendering("--config", str(path)).samples == 5
     # What a file says of one renderer is not meant for the other.
     assert rendering("--config", str(path), "--renderer", "eevee").samples is None
+
+
+def test_a_grid_is_that_of_the_image_size_unless_it_is_given():
+    assert settings_of(*HIDDEN, "--out", "x").filled().rendering.grid == (100, 100)
+    large = settings_of(*HIDDEN, "--size", "256", "--out", "x").filled()
+    assert large.rendering.grid == (148, 148)
+    given = settings_of(*HIDDEN, "--grid", "50", "--out", "x").filled()
+    assert given.rendering.grid == (50, 50)
+    with pytest.raises(BadSettings, match="from 8 to 1000"):
+        settings_of(*HIDDEN, "--grid", "4", "--out", "x").check()
 
 
 def test_arguments_win_over_the_config_file(tmp_path):
