@@ -39,7 +39,7 @@ blender: addon ## Install the build into Blender (GDR_BLENDER) and open it, read
 	$(BIN)/python tools/open_blender.py dist/gdr-$(VERSION).zip
 
 bench: $(READY) ## Measure how fast Blender renders here
-	$(BIN)/python benchmarks/rendering.py
+	$(BIN)/python -m benchmarks.rendering
 	$(BIN)/python benchmarks/workers.py
 
 bench-engines: $(READY) ## Measure what an image costs with each renderer (two minutes)
