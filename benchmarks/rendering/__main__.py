@@ -51,7 +51,9 @@ def run(batch: int, size: int, repetitions: int, folder: Path) -> dict:
             way.render(parameters)  # Shaders are compiled and buffers made now.
         for _ in range(repetitions):
             for name, way in ways.items():
-                found[name].total.append(seconds_of(way, parameters))
+                total, processor = seconds_of(way, parameters)
+                found[name].total.append(total)
+                found[name].processor.append(processor)
                 found[name].rendering.append(way.rendering)
     for name in FAST:
         one = found[name]

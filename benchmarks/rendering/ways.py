@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import psutil
 import torch
 
 from blendtorch import btt
@@ -27,9 +28,14 @@ class Way(Protocol):
     ----------
     rendering
         Seconds that its Blender says it spent on the latest batch; 0 where it does not say.
+    pid
+        Its Blender's process.
     """
 
     rendering: float
+
+    @property
+    def pid(self) -> int: ...
 
     def render(self, parameters: np.ndarray) -> torch.Tensor:
         """Return ``(N, S, S, 3)`` uint8."""
@@ -57,6 +63,11 @@ class OurWay:
         ).filled()
         self.grid = settings.rendering.grid
         self._pool = LocalPool(settings, lambda: None, logs)
+
+    @property
+    def pid(self) -> int:
+        """Of its Blender."""
+        return self._pool._workers[0]._process.pid
 
     def render(self, parameters: np.ndarray) -> torch.Tensor:
         """Return ``(N, S, S, 3)`` uint8."""
@@ -87,8 +98,9 @@ class ReferenceWay:
             startup_timeout=START_S,
             log_dir=logs,
         )
-        address = self._open.enter_context(launcher).launch_info.addresses["CTRL"][0]
-        self._channel = self._open.enter_context(btt.DuplexChannel(address))
+        info = self._open.enter_context(launcher).launch_info
+        self.pid = info.processes[0].pid
+        self._channel = self._open.enter_context(btt.DuplexChannel(info.addresses["CTRL"][0]))
 
     def render(self, parameters: np.ndarray) -> torch.Tensor:
         """Return ``(N, S, S, 3)`` uint8."""
@@ -100,8 +112,10 @@ class ReferenceWay:
         self._open.close()
 
 
-def seconds_of(way: Way, parameters: np.ndarray) -> float:
-    """Return how long a batch takes."""
-    started = time.perf_counter()
+def seconds_of(way: Way, parameters: np.ndarray) -> tuple[float, float]:
+    """Return how long a batch takes, and the processor time that its Blender spends on it."""
+    process = psutil.Process(way.pid)
+    before, started = process.cpu_times(), time.perf_counter()
     way.render(parameters)
-    return time.perf_counter() - started
+    took, after = time.perf_counter() - started, process.cpu_times()
+    return took, after.user + after.system - before.user - before.system

@@ -27,7 +27,7 @@ _MAX_ATLAS = 2048
 """Pixels along a side of an atlas, at most: 64 MB of places, depth and colour."""
 _MAX_VERTICES = 8_000_000
 """Vertices in one draw, at most, so that no draw holds a graphics card for seconds."""
-_FEW = 16
+_FEW = 4
 """Shapes that are worth a draw of their own, so that one is read while the next is drawn."""
 _ATLASES = 2
 _DRAWS = 4
