@@ -23,7 +23,6 @@ FAST = {
     "fast, 50 x 50": ((50, 50), 1),
     "fast, 50 x 50, 4 samples": ((50, 50), 4),
     "fast, 100 x 100": ((100, 100), 1),
-    "fast, automatic grid": (None, 1),
 }
 """Grid and samples."""
 SOLID = "solid, 50 x 50, 1 sample"
