@@ -144,7 +144,7 @@ def test_a_resumed_run_keeps_its_hidden_targets(whole, tmp_path):
     images = np.load(folder / "targets.npy")
     assert images.shape == (16, 32, 32, 3)
     text = (folder / "config.toml").read_text()
-    (folder / "config.toml").write_text(text.replace("50,", "40,"))  # A coarser grid.
+    (folder / "config.toml").write_text(text.replace("92,", "40,"))  # A coarser grid.
     assert optimize("--resume", folder, "--steps", 4) == 0
     np.testing.assert_array_equal(np.load(folder / "targets.npy"), images)
     (folder / "targets.npy").write_bytes(b"damaged")
