@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import math
+import time
+
 
 class Stopped(Exception):
     """The person asked the run to end; raised wherever the run waits."""
@@ -27,3 +30,29 @@ class Controls:
         self.poll()
         if self.stopping:
             raise Stopped
+
+
+class StopCheck:
+    """Called wherever a run waits: raises :class:`Stopped` once the person asked to stop.
+
+    Parameters
+    ----------
+    controls
+        Where the person's orders are.
+    """
+
+    def __init__(self, controls: Controls):
+        self._controls = controls
+        self._leave_at = math.inf
+
+    def __call__(self) -> None:
+        if math.isinf(self._leave_at):
+            self._controls.check()
+            return
+        self._controls.poll()
+        if time.monotonic() > self._leave_at:
+            raise Stopped
+
+    def grant(self, seconds: float) -> None:
+        """Let a run that was asked to stop go on for so long."""
+        self._leave_at = time.monotonic() + seconds

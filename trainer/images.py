@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Images as arrays: to tensors, and to contact sheets.
+"""Images as arrays: contact sheets and files.
 
 Everywhere in the trainer an image batch is ``(N, S, S, 3)`` uint8 sRGB, first row on top.
 """
@@ -10,16 +10,9 @@ import math
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 
 SHEET_SIDE = 8
-
-
-def to_tensor(images: np.ndarray, device: torch.device) -> torch.Tensor:
-    """Return ``(N, 3, S, S)`` float32 in [-1, 1], as the discriminator takes it."""
-    tensor = torch.from_numpy(np.ascontiguousarray(images)).to(device)
-    return (tensor.permute(0, 3, 1, 2).float() - 127.5) / 127.5
 
 
 def contact_sheet(images: np.ndarray, gap: int = 2) -> np.ndarray:

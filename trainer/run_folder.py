@@ -157,7 +157,7 @@ class RunFolder:
         steps: int,
         renders: int,
         converged: bool | None,
-        seconds: dict[str, float],
+        seconds: dict[str, float | None],
         parameters: dict[str, Distribution],
         correlation: list[list[float]],
         truth: dict[str, Truth],
@@ -177,7 +177,9 @@ class RunFolder:
             "steps": steps,
             "renders": renders,
             "converged": converged,
-            "seconds": {name: round(value, 3) for name, value in seconds.items()},
+            "seconds": {
+                name: None if value is None else round(value, 3) for name, value in seconds.items()
+            },
             "parameters": {
                 name: _plain(value)
                 | {

@@ -9,16 +9,17 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from gdr_core.errors import BadSettings
 from gdr_core.families import Distribution
 from gdr_core.settings import RunSettings
 
-from .probability_model import ProbabilityModel
+if TYPE_CHECKING:
+    import torch
 
 log = logging.getLogger(__name__)
 
@@ -135,6 +136,8 @@ def from_hidden(
     generator
         Source of the hidden samples.
     """
+    from .probability_model import ProbabilityModel
+
     hidden = settings.targets.hidden
     fixed = ProbabilityModel.from_settings(settings).fixed
     model = ProbabilityModel(hidden, fixed)

@@ -28,14 +28,14 @@ from gdr_core.messages import (
 )
 from gdr_core.parameters import defaults
 from gdr_core.settings import RenderSettings, RunSettings, TargetSettings, TrainingSettings
-from trainer import cli, conclusion
-from trainer import run as run_module
+from trainer import cli, conclusion, optimization
 from trainer.cli import progress
 from trainer.controls import Controls
 from trainer.estimators.base import Uncertainty
 from trainer.estimators.regression import Regression
+from trainer.outcome import NOT_COMPARED, Outcome
 from trainer.probability_model import ProbabilityModel
-from trainer.run import Outcome, Run
+from trainer.run import Run
 
 HIDDEN = {name: Distribution(mean=2.25, std=0.1) for name in ("m1", "m2")}
 SETTINGS = RunSettings(
@@ -96,10 +96,10 @@ def test_a_stopped_run_is_compared_where_that_is_quick(tmp_path, monkeypatch):
     assert seen[-1].status is RunStatus.IDLE
     assert result["steps"] == 2
     assert result["indistinguishability"]["count"] == 16
-    monkeypatch.setattr(run_module, "STOP_BUDGET_S", 0.001)
+    monkeypatch.setattr(optimization, "STOP_BUDGET_S", 0.001)
     outcome, seen, result = execute(tmp_path / "two", with_steps(50), stop_at=2)
     assert (result["indistinguishability"], result["differences"]) == (None, None)
-    assert result["not_compared"] == run_module.NOT_COMPARED["stopped"]
+    assert result["not_compared"] == NOT_COMPARED["stopped"]
     assert outcome.conclusion.not_compared in seen[-2].not_compared
 
 
@@ -119,7 +119,7 @@ def test_a_run_that_is_stopped_while_it_is_compared_is_done(tmp_path, monkeypatc
     job = Run(SETTINGS, tmp_path / "run", lambda _: None, Controls())
     outcome = job.execute()
     assert outcome.status == "done"
-    assert outcome.conclusion.not_compared == run_module.NOT_COMPARED["done"]
+    assert outcome.conclusion.not_compared == NOT_COMPARED["done"]
 
 
 def test_a_comparison_that_fails_does_not_fail_the_run(tmp_path, monkeypatch):
@@ -142,7 +142,7 @@ def test_what_the_estimator_knows_of_itself_is_told(tmp_path, monkeypatch):
         trade_offs=(TradeOff({"m1": 0.8, "m2": -0.6}, 0.1),),
     )
     monkeypatch.setattr(Regression, "uncertainty", lambda self: known)
-    monkeypatch.setattr(run_module, "STOP_BUDGET_S", 0.0)
+    monkeypatch.setattr(optimization, "STOP_BUDGET_S", 0.0)
     _, _, result = execute(tmp_path / "run", stop_at=1)
     m1, m2 = result["parameters"]["m1"], result["parameters"]["m2"]
     assert (m1["mean_error"], m1["std_error"]) == (0.012, 0.009)

@@ -55,7 +55,8 @@ def test_a_run_leaves_every_file(whole):
     ]
     assert (found["schema"], found["status"], found["estimator"]) == (2, "done", "adversarial")
     assert (found["seed"], found["steps"], found["renders"]) == (3, 12, 12 * 16)
-    assert found["seconds"].keys() == {"total", "render", "train"}
+    assert found["seconds"].keys() == {"start", "total", "render", "train"}
+    assert found["seconds"]["start"] > 0.0
     assert found["truth"]["m1"]["mean"] == 2.25
     assert found["truth"]["m1"]["drawn_std"] > 0
     rows = history(whole)

@@ -29,7 +29,6 @@ from torch import nn
 from gdr_core.errors import BadSettings, GdrError
 
 from ..discriminator import Discriminator
-from ..images import to_tensor
 from ..probability_model import ProbabilityModel
 from .base import Estimator, StepReport
 
@@ -100,7 +99,7 @@ class Adversarial(Estimator):
         self.batch = batch
         self.device = device
         self.generator = generator
-        self.targets = to_tensor(targets, device)
+        self.targets = _to_tensor(targets, device)
         self.discriminator = Discriminator(targets.shape[1], options.width, generator).to(device)
         self.d_optimizer = torch.optim.Adam(
             self.discriminator.parameters(),
@@ -119,7 +118,7 @@ class Adversarial(Estimator):
         return self.model.sample(self.batch, self.generator)
 
     def update(self, z: torch.Tensor, images: np.ndarray) -> StepReport:
-        sim = to_tensor(images, self.device)
+        sim = _to_tensor(images, self.device)
         d_real, d_sim = self._step_discriminator(self._next_targets(), sim)
         if self.model_moves or d_real - d_sim >= self.options.gap:
             self._step_model(z, sim)
@@ -199,3 +198,9 @@ def _finite(mean: float) -> float:
             "The discriminator diverged: its output is no number. Make the option d_lr smaller."
         )
     return mean
+
+
+def _to_tensor(images: np.ndarray, device: torch.device) -> torch.Tensor:
+    """Return ``(N, S, S, 3)`` uint8 as ``(N, 3, S, S)`` float32 in [-1, 1]."""
+    tensor = torch.from_numpy(np.ascontiguousarray(images)).to(device)
+    return (tensor.permute(0, 3, 1, 2).float() - 127.5) / 127.5

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -62,6 +63,10 @@ class Uncertainty:
     trade_offs: tuple[TradeOff, ...] = ()
 
 
+def _go_on() -> None:
+    """Nothing asks an update to be left."""
+
+
 class Estimator(ABC):
     """Moves a probability model towards the distribution of the targets.
 
@@ -91,6 +96,10 @@ class Estimator(ABC):
 
     varies_light: bool = False
     """Whether the next proposals are to be rendered each in another, random light."""
+
+    check: Callable[[], None] = staticmethod(_go_on)
+    """Called now and then in an update that takes long; may raise to leave it. The model is then as
+    it was before, and the rest of the state good for nothing but :meth:`uncertainty`."""
 
     @abstractmethod
     def propose(self) -> torch.Tensor:

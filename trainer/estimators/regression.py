@@ -111,7 +111,9 @@ class Regression(Estimator):
 
     def _look_past_light(self) -> None:
         """Begin anew with a network; what was read off pixels was misread."""
-        network = Network(self.box.centre, self.box.unit, self.device, self.generator)
+        network = Network(
+            self.box.centre, self.box.unit, self.device, self.generator, lambda: self.check()
+        )
         self.reader = NetworkReader(self.targets, network, self.box, self.options)
         self.prediction = self.population = None
         self.probe = Probe(len(self.box.unit))

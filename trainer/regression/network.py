@@ -10,6 +10,7 @@ beta-NLL of Seitzer et al., *On the Pitfalls of Heteroscedastic Uncertainty Esti
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -40,6 +41,8 @@ class Network:
         Where to train.
     generator
         CPU generator; the only source of randomness.
+    check
+        Called before each step of the training; may raise to leave it.
     """
 
     def __init__(
@@ -48,11 +51,13 @@ class Network:
         unit: torch.Tensor,
         device: torch.device,
         generator: torch.Generator,
+        check: Callable[[], None] = lambda: None,
     ):
         self.centre = centre
         self.unit = unit
         self.device = device
         self.generator = generator
+        self.check = check
         self.layers = _layers(len(centre), generator).to(device)
         self.trained = False
 
@@ -89,6 +94,7 @@ class Network:
             self.layers.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY
         )
         for step in range(steps):
+            self.check()
             optimizer.param_groups[0]["lr"] = LEARNING_RATE * _schedule(step, steps)
             chosen = torch.multinomial(weights, BATCH, replacement=True, generator=self.generator)
             pictures = normalise(augment(levels[chosen], hidden[chosen], self.generator))
