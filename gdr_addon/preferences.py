@@ -11,7 +11,7 @@ import bpy
 from bpy.props import IntProperty, StringProperty
 
 from ..gdr_core.packages import TRAINER_PACKAGES
-from . import ids, registration, text
+from . import ids, kept_trainer, registration, text
 from .properties import RELATIVE_PATH
 
 PYTHON_VARIABLE = "GDR_TRAINER_PYTHON"
@@ -26,6 +26,11 @@ NO_PYTHON = (
 )
 
 
+def _let_trainer_go(self, context: bpy.types.Context) -> None:
+    """Keep no trainer that was started by, or for, other preferences."""
+    kept_trainer.let_go()
+
+
 class GDR_AP_preferences(bpy.types.AddonPreferences):
     """The extension's preferences."""
 
@@ -36,6 +41,16 @@ class GDR_AP_preferences(bpy.types.AddonPreferences):
         description="Python executable of an environment with PyTorch, for the trainer",
         subtype="FILE_PATH",
         options=RELATIVE_PATH,
+        update=_let_trainer_go,
+    )
+    keep_trainer: IntProperty(
+        name="Keep Trainer (Minutes)",
+        description="How long the trainer and its render workers stay after a run, so that the "
+        "next one starts at once; until then they take some memory. 0 to end them with the run",
+        default=5,
+        min=0,
+        max=240,
+        update=_let_trainer_go,
     )
     workers: IntProperty(
         name="Workers",
@@ -85,6 +100,7 @@ class GDR_AP_preferences(bpy.types.AddonPreferences):
         column = layout.column(align=True)
         for name in WORKER_SETTINGS:
             column.prop(self, name)
+        column.prop(self, "keep_trainer")
         layout.prop(self, "runs_folder")
         if not self.runs_folder:
             text.draw(layout, context, f"Runs go to {runs_folder(context)}")
@@ -134,6 +150,12 @@ def worker_settings(context: bpy.types.Context) -> dict[str, int]:
     """Return how render workers are kept on this machine, by :data:`WORKER_SETTINGS`."""
     preferences = of(context)
     return {name: getattr(preferences, name) for name in WORKER_SETTINGS} if preferences else {}
+
+
+def keep_seconds(context: bpy.types.Context) -> float:
+    """Return for how long the trainer stays after a run."""
+    preferences = of(context)
+    return 60.0 * preferences.keep_trainer if preferences else 0.0
 
 
 def runs_folder(context: bpy.types.Context) -> Path:

@@ -20,9 +20,10 @@ import bpy
 
 from ..gdr_core.messages import Finished, RunStatus, Samples, Targets
 from ..gdr_core.settings import RunSettings
-from . import contact_sheet, preview, redraw, registration, run_state, trainer_process
+from . import contact_sheet, kept_trainer, preview, redraw, registration, run_state, trainer_process
 from .run_view import RunView
-from .session import Launch, Session
+from .session import Session
+from .trainer_link import Launch
 
 log = logging.getLogger(__name__)
 
@@ -74,8 +75,19 @@ def newest() -> RunView:
     return _last
 
 
-def start(context: bpy.types.Context, settings: RunSettings, python: str, runs: Path) -> None:
+def start(
+    context: bpy.types.Context, settings: RunSettings, python: str, runs: Path, keep: float = 0.0
+) -> None:
     """Start a run of the context's scene.
+
+    Parameters
+    ----------
+    python
+        The trainer's.
+    runs
+        Where the run gets its folder.
+    keep
+        Seconds for which the trainer stays afterwards, for the next run.
 
     Raises
     ------
@@ -88,15 +100,16 @@ def start(context: bpy.types.Context, settings: RunSettings, python: str, runs: 
     if _run is not None:
         raise RuntimeError("A run is at work already.")
     folder = trainer_process.new_run_folder(runs)
+    launch = Launch(
+        python=python,
+        settings=settings,
+        folder=folder,
+        worker_packages=trainer_process.worker_packages(),
+        # Nobody clicks there, and no timer would look after it.
+        keep=0.0 if bpy.app.background else keep,
+    )
     try:
-        session = Session(
-            Launch(
-                python=python,
-                settings=settings,
-                folder=folder,
-                worker_packages=trainer_process.worker_packages(),
-            )
-        )
+        session = Session(launch, link=kept_trainer.take(launch))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -142,9 +155,10 @@ def stop(text: str = "") -> None:
 
 
 def kill() -> None:
-    """End the run now; waits for at most two seconds."""
+    """End the run and the trainer now; waits for at most two seconds."""
     global _run
     registration.remove_timer(_tick)
+    kept_trainer.kill()
     if _run is not None:
         run, _run = _run, None
         run.session.kill()
@@ -153,6 +167,7 @@ def kill() -> None:
 def file_changed() -> None:
     """Another file was opened: the run's scene is gone, so it ends."""
     run_state.write(run_state.of(bpy.context), _last)
+    kept_trainer.let_go()
     if _run is None:
         return
     _run.detached = True
@@ -253,6 +268,11 @@ def _end(run: _Run, event: Finished) -> None:
     global _run
     _run = None
     log.info("Run ended %s: %s", event.status, event.text)
+    link = run.session.release()
+    if link is not None:
+        kept_trainer.keep(link, run.session.launch.keep)
+        if run.detached:  # Its file is closed, and the person at something else.
+            kept_trainer.let_go()
     scene = run.scene
     if scene is None or not run.show_preview:
         return

@@ -10,8 +10,10 @@ time (the trainer's start, its answers, its end) is a state with a deadline.
         |                                        |                                        |
         +------- child gone, deadline over ------+--> ending (terminate, kill) ------> ended
 
-A session ends with exactly one ``Finished``: the trainer's own, given out when its process is
-gone, or one that the session writes when the trainer could not.
+A session ends with exactly one ``Finished``: the trainer's own, or one that the session writes when
+the trainer could not. It is given out when the process is gone, or, where the trainer stays for
+another run, at once: :meth:`Session.release` then gives it out, to be handed to the next session.
+A trainer that stayed, and is lost before it has said a word of its next run, is started anew.
 """
 
 from __future__ import annotations
@@ -20,15 +22,11 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from subprocess import Popen
-from typing import IO
 
 import msgspec
 
-from ..blendtorch import btb, lifeline
-from ..blendtorch.credentials import Credentials
 from ..blendtorch.errors import BlendtorchError, ChannelTimeout, PeerLost, WireError
 from ..gdr_core import settings as run_settings
 from ..gdr_core.messages import (
@@ -43,8 +41,8 @@ from ..gdr_core.messages import (
     pack,
     unpack,
 )
-from ..gdr_core.settings import RunSettings
 from . import trainer_process
+from .trainer_link import Launch, TrainerLink
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +61,8 @@ class Deadlines:
         step at 256 px takes many seconds without a GPU.
     leave
         From ``Finished`` to the end of the process.
+    answer
+        From the order to a trainer that stayed to its first word.
     lost
         From a lost or closed connection to the end of the process.
     terminate
@@ -72,54 +72,24 @@ class Deadlines:
     handshake: float = 120.0
     stop: float = 40.0
     leave: float = 15.0
+    answer: float = 10.0
     lost: float = 3.0
     terminate: float = 3.0
 
 
-@dataclass(frozen=True)
-class Launch:
-    """What a session needs to start a trainer.
-
-    Attributes
-    ----------
-    python
-        The trainer's Python.
-    settings
-        The run.
-    folder
-        The run folder; it exists.
-    root
-        The folder with ``trainer``, ``gdr_core`` and ``blendtorch``.
-    worker_packages
-        Folders in which render workers find zmq and msgspec.
-    arguments
-        What the Python is told to run.
-    """
-
-    python: str
-    settings: RunSettings
-    folder: Path
-    root: Path = field(default_factory=trainer_process.root_folder)
-    worker_packages: tuple[Path, ...] = ()
-    arguments: tuple[str, ...] = ("-m", "trainer", "serve")
-
-    @property
-    def output(self) -> Path:
-        """The file that takes what the process prints."""
-        return self.folder / trainer_process.OUTPUT_LOG
-
-
 class Session:
-    """Start a trainer and talk with it.
+    """Have a trainer make one run: start it, or take one that stayed, and talk with it.
 
     Parameters
     ----------
     launch
-        What to start.
+        What to start, or to order.
     deadlines
         How long to wait for what.
     clock
         Seconds, monotonic; for tests.
+    link
+        A trainer that stayed after its last run and fits the launch; None to start one.
 
     Raises
     ------
@@ -134,49 +104,46 @@ class Session:
         launch: Launch,
         deadlines: Deadlines = Deadlines(),
         clock: Callable[[], float] = time.monotonic,
+        link: TrainerLink | None = None,
     ) -> None:
         self.launch = launch
         self.status = RunStatus.STARTING
         self._deadlines = deadlines
         self._clock = clock
+        self._finished: Finished | None = None
+        self._kept: TrainerLink | None = None
+        self._stop_text = ""
+        self._begin(link or TrainerLink(launch), stayed=link is not None)
+
+    def _begin(self, link: TrainerLink, stayed: bool) -> None:
+        """Order the run from a trainer; ``stayed`` for one that is connected already."""
+        launch, deadlines = self.launch, self._deadlines
+        self._link = link
         self._outbox: list[Message] = [
-            StartRun(settings=run_settings.to_dict(launch.settings), out=str(launch.folder))
+            StartRun(
+                settings=run_settings.to_dict(launch.settings),
+                out=str(launch.folder),
+                keep=launch.keep,
+                output=str(launch.output),
+            )
         ]
-        self._connected = False
+        self._connected = stayed
+        self._untried = stayed
         self._gone = False
         self._exited = False
-        self._finished: Finished | None = None
-        self._stop_text = ""
         self._failure = ""
         self._terminated = False
-        self._due = clock() + deadlines.handshake
-        self._due_text = (
-            f"The trainer did not answer within {deadlines.handshake:.0f} seconds of its start."
-        )
+        seconds = deadlines.answer if stayed else deadlines.handshake
+        self._set_due(seconds, f"The trainer did not answer within {seconds:.0f} seconds.")
 
-        credentials = Credentials.new()
-        self._channel = btb.DuplexChannel("tcp://127.0.0.1:*", credentials=credentials, timeoutms=0)
-        self._output: IO[bytes] | None = None
-        try:
-            self._output = launch.output.open("wb")
-            self.process: Popen = lifeline.spawn(
-                [launch.python, *launch.arguments],
-                env=trainer_process.environment(
-                    launch.root,
-                    {**credentials.to_env(), trainer_process.ADDRESS: self._channel.address},
-                    launch.worker_packages,
-                ),
-                cwd=str(launch.folder),
-                stdout=self._output,
-                stderr=self._output,
-            )
-        except BaseException:
-            self._close()
-            raise
+    @property
+    def process(self) -> Popen:
+        """The trainer's process."""
+        return self._link.process
 
     @property
     def active(self) -> bool:
-        """Whether the trainer's process may still be there."""
+        """Whether the run goes on, as far as is known."""
         return self.status not in (RunStatus.DONE, RunStatus.FAILED, RunStatus.IDLE)
 
     def pause(self) -> None:
@@ -202,6 +169,11 @@ class Session:
             self._outbox.clear()
             self._end_child()
 
+    def release(self) -> TrainerLink | None:
+        """Return the trainer if it stays after this run, which is over; None if it does not."""
+        link, self._kept = self._kept, None
+        return link
+
     def kill(self, grace: float = 0.6, term: float = 0.6) -> None:
         """End the process now, in at most ``grace + term`` seconds and a little.
 
@@ -209,10 +181,8 @@ class Session:
         """
         if not self.active:
             return
-        self._channel.close()
-        lifeline.stop([self.process], grace=grace, term=term)
+        self._link.kill(grace, term)
         self.status = RunStatus.IDLE
-        self._close()
 
     def poll(self, budget: float = 0.002) -> list[Message]:
         """Do what is due, and return what happened since the last call.
@@ -235,29 +205,56 @@ class Session:
         code = self.process.poll()
         drained = self._receive(events, began + budget)
         self._flush()
-        if code is None:
+        if self._untried and self._is_useless(code):
+            self._start_anew(events)
+        elif self._finished is not None and self.launch.keep and self._link.well:
+            self._kept = self._link
+            self._kept.release_output()
+            events.append(self._ending(0))
+            self.status = events[-1].status
+        elif code is None:
             if self._clock() >= self._due:
                 self._overdue()
         elif drained and self._heard_all():
             events.append(self._ending(code))
             self.status = events[-1].status
-            self._close()
+            self._link.close()
         return events
 
     # -- internals ---------------------------------------------------------------------------
+
+    def _is_useless(self, code: int | None) -> bool:
+        """Whether a trainer that stayed cannot make this run after all."""
+        return code is not None or self._gone or self._clock() >= self._due
+
+    def _start_anew(self, events: list[Message]) -> None:
+        """Start a trainer in place of one that stayed and is lost."""
+        log.info("The trainer of the last run is gone; starting another.")
+        self._link.let_go()
+        if self.status == RunStatus.STOPPING:
+            events.append(self._ending(0))
+        else:
+            try:
+                self._begin(TrainerLink(self.launch), stayed=False)
+                return
+            except (OSError, BlendtorchError) as error:
+                text = f"The trainer cannot be started: {error}"
+                folder = str(self.launch.folder)
+                events.append(Finished(status=RunStatus.FAILED, text=text, folder=folder))
+        self.status = events[-1].status
 
     def _receive(self, events: list[Message], until: float) -> bool:
         """Receive until ``until``; return whether nothing is left."""
         while self._finished is None and not self._gone:
             try:
-                data = self._channel.recv(timeoutms=0)
+                data = self._link.channel.recv(timeoutms=0)
             except PeerLost:
                 self._lost()
                 return True
             except WireError as error:
                 log.warning("A message of the trainer was refused: %s", error)
                 continue
-            if not self._connected and (data is not None or self._channel.connected):
+            if not self._connected and (data is not None or self._link.channel.connected):
                 self._connect()
             if data is None:
                 return True
@@ -289,6 +286,10 @@ class Session:
             self._due = float("inf")
 
     def _take(self, message: Message, events: list[Message]) -> None:
+        if self._untried:
+            self._untried = False
+            if self.status == RunStatus.STARTING:
+                self._due = float("inf")
         if isinstance(message, Finished):
             self._finished = message
             self._set_due(self._deadlines.leave, "")
@@ -310,7 +311,7 @@ class Session:
     def _flush(self) -> None:
         while self._connected and not self._gone and self._outbox:
             try:
-                self._channel.send(**pack(self._outbox[0]))
+                self._link.channel.send(**pack(self._outbox[0]))
             except ChannelTimeout:
                 return
             except PeerLost:
@@ -355,7 +356,7 @@ class Session:
             return self._finished
         if self.status == RunStatus.STOPPING:
             text = self._stop_text or "Stopped."
-            if self._connected:
+            if self._connected and not self._untried:
                 text += " The trainer had to be ended, so its last step may be missing."
             return Finished(status=RunStatus.IDLE, text=text, folder=folder)
         return Finished(status=RunStatus.FAILED, text=self._failed_text(code), folder=folder)
@@ -366,15 +367,3 @@ class Session:
         line = trainer_process.last_line(self.launch.output)
         text = f"The trainer ended unexpectedly ({trainer_process.exit_text(code)})"
         return f"{text}: {line}" if line else f"{text}."
-
-    def _close(self) -> None:
-        try:
-            self._channel.close()
-        except BlendtorchError:
-            log.exception("The channel to the trainer did not close.")
-        if self._output is not None:
-            self._output.close()
-        process = getattr(self, "process", None)
-        if process is not None and process.stdin is not None:
-            with contextlib.suppress(OSError):
-                process.stdin.close()

@@ -9,7 +9,8 @@
   :class:`~gdr_core.messages.RenderRequest` gets a :class:`~gdr_core.messages.RenderReply` or a
   :class:`~gdr_core.messages.RenderFailure` with the request's ``id``, in the order in which they
   came. What cannot be read as a request is answered with a failure too, ``id`` -1 where it has
-  none. The worker leaves, with exit code 0, when the other side is gone.
+  none. A :class:`~gdr_core.messages.WriteTo` says where to print from then on. The worker leaves,
+  with exit code 0, when the other side is gone.
 * ``blender --background --factory-startup --python worker_entry.py -- --probe``, or
   ``python worker_entry.py -- --probe`` with the ``bpy`` module, finds out whether this machine can
   draw without a window: one line of JSON on standard output, ``{"ok": true, "blender": ...,
@@ -30,12 +31,14 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from ..gdr_core import output
 from ..gdr_core.errors import GdrError
 from ..gdr_core.messages import (
     RenderFailure,
     RenderReply,
     RenderRequest,
     WorkerReady,
+    WriteTo,
     pack,
     unpack,
 )
@@ -161,8 +164,8 @@ def serve(channel) -> int:
                     text = f"The worker refused a message: {error}."
                     channel.send(**pack(RenderFailure(id=NO_ID, text=text)))
                     continue
-                if data is not None:
-                    channel.send(**pack(_answer(service, data)))
+                if data is not None and (answer := _answer(service, data)) is not None:
+                    channel.send(**pack(answer))
             except ChannelTimeout as error:
                 # The answer is lost; whoever asked may ask again.
                 _log.warning("An answer was not taken: %s", error)
@@ -173,12 +176,15 @@ def serve(channel) -> int:
         service.close()
 
 
-def _answer(service: RenderService, data: dict[str, Any]) -> RenderReply | RenderFailure:
+def _answer(service: RenderService, data: dict[str, Any]) -> RenderReply | RenderFailure | None:
     try:
         message = unpack(data)
     except (msgspec.ValidationError, TypeError, ValueError) as error:
         _log.warning("A message could not be read: %s", error)
         return RenderFailure(id=_id_of(data), text=f"The request cannot be read: {error}.")
+    if isinstance(message, WriteTo):
+        output.redirect(message.path)
+        return None
     if not isinstance(message, RenderRequest):
         return RenderFailure(
             id=_id_of(data), text=f"A render worker does not take {type(message).__name__}."

@@ -7,8 +7,10 @@ Two conversations use them, both over a blendtorch ``DuplexChannel``:
   :class:`ResumeRun`, :class:`StopRun` one way; :class:`Status`, :class:`Notice`,
   :class:`Targets`, :class:`Progress`, :class:`Samples`, :class:`Conclusion` and
   :class:`Finished` the other.
-* The trainer's render pool and a render worker (which binds): :class:`RenderRequest` one way,
-  :class:`WorkerReady`, :class:`RenderReply` and :class:`RenderFailure` the other.
+  Several runs may follow each other, each from its :class:`StartRun` to its :class:`Finished`.
+* The trainer's render pool and a render worker (which binds): :class:`RenderRequest` and
+  :class:`WriteTo` one way, :class:`WorkerReady`, :class:`RenderReply` and
+  :class:`RenderFailure` the other.
 
 ``channel.send(**pack(message))`` and ``unpack(channel.recv())`` are the only ways through.
 """
@@ -45,11 +47,28 @@ class _Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
 
 
 class StartRun(_Message, tag="start"):
-    """Begin a run. ``settings`` is :func:`gdr_core.settings.to_dict`; ``out`` the run folder."""
+    """Begin a run.
+
+    Attributes
+    ----------
+    settings
+        :func:`gdr_core.settings.to_dict`.
+    out
+        The run folder.
+    resume
+        Go on with the run in it.
+    keep
+        Seconds for which the trainer then waits for the next order, its render workers ready; 0
+        to leave after the run.
+    output
+        File that takes what the process prints; "" to leave that as it is.
+    """
 
     settings: dict[str, Any]
     out: str
     resume: bool = False
+    keep: Annotated[float, msgspec.Meta(ge=0.0)] = 0.0
+    output: str = ""
 
 
 class PauseRun(_Message, tag="pause"):
@@ -212,7 +231,7 @@ class Conclusion(_Message, tag="conclusion"):
 
 
 class Finished(_Message, tag="finished"):
-    """The run ended; the trainer is about to leave.
+    """The run ended; the trainer leaves, or waits for the next order if it was told to.
 
     Attributes
     ----------
@@ -268,6 +287,12 @@ class RenderRequest(_Message, tag="render"):
     lights: np.ndarray = msgspec.field(default_factory=lambda: np.empty(0, np.uint32))
 
 
+class WriteTo(_Message, tag="write"):
+    """Print to the end of this file from now on, or nowhere if ``path`` is ""; has no answer."""
+
+    path: str
+
+
 class RenderReply(_Message, tag="rendered"):
     """The images of request ``id``: ``(N, size, size, 3)`` uint8, first row on top."""
 
@@ -303,6 +328,7 @@ Message = (
     | Conclusion
     | Finished
     | RenderRequest
+    | WriteTo
     | RenderReply
     | RenderFailure
     | WorkerReady

@@ -12,6 +12,7 @@ import msgspec
 
 from blendtorch import btt
 from blendtorch.errors import ChannelTimeout, PeerLost, WireError
+from gdr_core import output
 from gdr_core import settings as settings_module
 from gdr_core.errors import GdrError
 from gdr_core.messages import (
@@ -29,12 +30,14 @@ from gdr_core.messages import (
 )
 
 from .controls import Controls
+from .kept_pool import KeptPool
 from .run import Run
 
 log = logging.getLogger(__name__)
 
 START_TIMEOUT_S = 60.0
 FLUSH_TIMEOUT_S = 30.0
+ORDER_POLL_MS = 200
 
 
 class Window(Controls):
@@ -62,24 +65,51 @@ class Window(Controls):
         self._channel.close()
 
     def serve(self) -> None:
-        """Wait for the order to start, and run.
+        """Wait for the order to start, and run; then for the next one, as long as was ordered.
 
         Raises
         ------
         GdrError
-            No order came, or the run failed (the window was told).
+            No order came, or the last run failed (the window was told).
         """
-        order = self._wait_for_start()
+        order = self._wait_for_start(START_TIMEOUT_S)
+        if self._lost:
+            raise GdrError("Blender went away before the run started.")
+        if order is None:
+            raise GdrError(f"Blender gave no order within {START_TIMEOUT_S:.0f} seconds.")
+        with KeptPool() as pool:
+            while order is not None:
+                failure = self._serve(order, pool)
+                if self._lost or not order.keep:
+                    break
+                failure = None  # With its frames it would hold all that the run had.
+                pool.rest()
+                output.redirect("")
+                order = self._wait_for_start(order.keep)
+        if failure is not None:
+            raise failure
+
+    def _serve(self, order: StartRun, pool: KeptPool) -> GdrError | None:
+        """Make a run; return why it failed."""
+        if order.output:
+            output.redirect(order.output)
+        pool.keeps = order.keep > 0
+        try:
+            self._run(order, pool)
+        except GdrError as error:
+            return error
+        finally:
+            self._flush()
+        return None
+
+    def _run(self, order: StartRun, pool: KeptPool) -> None:
         try:
             settings = settings_module.from_dict(order.settings)
         except GdrError as error:
             self.observe(Finished(status=RunStatus.FAILED, text=str(error), folder=order.out))
-            self._flush()
             raise
-        try:
-            Run(settings, Path(order.out), self.observe, self, order.resume).execute()
-        finally:
-            self._flush()
+        run = Run(settings, Path(order.out), self.observe, self, order.resume, pool.lend)
+        run.execute()
 
     def observe(self, message: Message) -> None:
         """Queue a message; a newer ``Progress`` or ``Samples`` replaces one that still waits."""
@@ -110,16 +140,24 @@ class Window(Controls):
             elif isinstance(order, StopRun):
                 self.stopping = True
 
-    def _wait_for_start(self) -> StartRun:
-        deadline = time.monotonic() + START_TIMEOUT_S
+    def _wait_for_start(self, seconds: float) -> StartRun | None:
+        """Return the next order to start, None if there is none; what was asked before is over."""
+        self.paused = self.stopping = False
+        deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
+            self._send()
             try:
-                data = self._channel.recv(timeoutms=200)
-            except PeerLost as error:
-                raise GdrError("Blender went away before the run started.") from error
-            if data is not None and isinstance(order := unpack(data), StartRun):
+                data = self._channel.recv(timeoutms=ORDER_POLL_MS)
+                order = None if data is None else unpack(data)
+            except PeerLost:
+                self._lost = True
+                return None
+            except (WireError, msgspec.ValidationError) as error:
+                log.warning("An order was refused: %s", error)
+                continue
+            if isinstance(order, StartRun):
                 return order
-        raise GdrError(f"Blender gave no order within {START_TIMEOUT_S:.0f} seconds.")
+        return None
 
     def _send(self) -> None:
         while self._outbox and not self._lost:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import bpy
 
-from .. import ids, preferences, trainer_check
+from .. import ids, kept_trainer, preferences, trainer_check
 
 
 class GDR_OT_check_trainer(bpy.types.Operator):
@@ -28,6 +28,7 @@ class GDR_OT_check_trainer(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Start the check; its result arrives later."""
+        kept_trainer.let_go()  # What is checked may have changed since it started.
         try:
             trainer_check.begin(preferences.trainer_python(context), bpy.app.binary_path or "bpy")
         except OSError as error:

@@ -51,6 +51,7 @@ class GDR_OT_start_optimization(bpy.types.Operator):
                 settings,
                 preferences.trainer_python(context),
                 preferences.runs_folder(context),
+                preferences.keep_seconds(context),
             )
         except BadSettings as error:
             self.report({"ERROR"}, str(error))

@@ -49,9 +49,12 @@ class Trainer:
 
     def begin(self):
         order = unpack(self.channel.recv(timeoutms=30_000))
-        assert isinstance(order, StartRun), order
+        while not isinstance(order, StartRun):  # Of the run before, come too late.
+            assert isinstance(order, StopRun), order
+            order = unpack(self.channel.recv(timeoutms=30_000))
         assert order.settings["schema"] == 1
         self.out = order.out
+        self.paused = self.stopping = False
         self.status(RunStatus.STARTING, "Starting")
         sheet = np.zeros((16, 16, 3), dtype=np.uint8)
         self.say(Targets(sheet=sheet, count=64, text="One file was skipped."))
@@ -144,6 +147,15 @@ def main():
         trainer.channel.send(kind="nonsense", x=1)
         trainer.channel.send(hello="world")
         trainer.run()
+    elif what == "stays":
+        trainer.run()
+        trainer.begin()
+        trainer.run()
+    elif what == "stays-and-is-deaf":
+        trainer.run()
+        if not Path(trainer.out, "deaf").exists():
+            Path(trainer.out, "deaf").touch()
+            time.sleep(600)
     else:
         trainer.run()
     trainer.channel.close()

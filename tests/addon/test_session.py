@@ -12,7 +12,8 @@ import msgspec
 import psutil
 import pytest
 from gdr.gdr_addon import trainer_process
-from gdr.gdr_addon.session import Deadlines, Launch, Session
+from gdr.gdr_addon.session import Deadlines, Session
+from gdr.gdr_addon.trainer_link import Launch
 from gdr.gdr_core.families import Distribution
 from gdr.gdr_core.messages import (
     Conclusion,
@@ -34,7 +35,7 @@ QUICK = Deadlines(handshake=20.0, stop=0.5, leave=0.5, lost=0.5, terminate=0.3)
 def start(tmp_path):
     sessions = []
 
-    def start(behaviour, deadlines=QUICK, **changes):
+    def start(behaviour, deadlines=QUICK, link=None, **changes):
         launch = Launch(
             python=sys.executable,
             settings=SETTINGS,
@@ -42,13 +43,15 @@ def start(tmp_path):
             arguments=(str(SCRIPT), behaviour),
             **changes,
         )
-        session = Session(launch, deadlines)
+        session = Session(launch, deadlines, link=link)
         sessions.append(session)
         return session
 
     yield start
     for session in sessions:
         session.kill()
+        if (link := session.release()) is not None:
+            link.kill()
         assert session.process.poll() is not None
 
 
@@ -238,6 +241,77 @@ def test_a_flood_is_taken_in_sips(start):
     assert sum(isinstance(e, Progress) for e in events) == 5001
     # Two milliseconds are too few for a fifth of them, on any machine.
     assert largest < 1000
+
+
+def stay(start, behaviour="stays", **changes):
+    """Make a run after which the trainer stays; return the trainer's link."""
+    session = start(behaviour, keep=60.0, **changes)
+    assert end_of(run(session)).status == RunStatus.DONE
+    link = session.release()
+    assert link.well
+    assert session.release() is None
+    assert session.poll() == []
+    session.kill()  # Of a run that is over: the trainer is somebody else's.
+    assert link.well
+    return link
+
+
+def test_a_trainer_that_stays_makes_the_next_run(start):
+    link = stay(start)
+    session = start("stays", link=link, keep=0.0)
+    assert link.fits(session.launch)
+    assert end_of(run(session)).status == RunStatus.DONE
+    assert session.process is link.process
+    assert session.release() is None
+    assert session.process.poll() == 0
+
+
+def test_what_was_asked_of_the_last_run_does_not_reach_the_next(start):
+    session = start("stays", keep=60.0)
+    # Its end is on its way while Stop is pressed.
+    run(session, lambda events: any(isinstance(e, Progress) and e.step == 5 for e in events))
+    session.stop()
+    assert end_of(run(session)).status in (RunStatus.DONE, RunStatus.IDLE)
+    session = start("stays", link=session.release())
+    assert end_of(run(session)).status == RunStatus.DONE
+
+
+def test_a_trainer_that_stays_and_fits_no_more(start, tmp_path):
+    link = stay(start)
+    launch = Launch(python=sys.executable, settings=SETTINGS, folder=tmp_path)
+    assert not link.fits(launch)  # Other arguments.
+    link.let_go()
+    link.process.wait(10)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_a_trainer_that_died_while_it_stayed_is_started_anew(start):
+    link = stay(start)
+    link.process.kill()
+    link.process.wait(5)
+    # The session notices, where nobody looked before.
+    session = start("good", link=link)
+    assert end_of(run(session)).status == RunStatus.DONE
+    assert session.process is not link.process
+    assert not link.well
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_a_trainer_that_does_not_answer_any_more_is_started_anew(start):
+    link = stay(start, "stays-and-is-deaf")
+    session = start("good", Deadlines(answer=0.3), link=link)
+    assert end_of(run(session)).status == RunStatus.DONE
+    assert session.process is not link.process
+    link.process.wait(15)
+
+
+def test_stop_of_a_run_that_a_trainer_has_not_begun(start):
+    link = stay(start, "stays-and-is-deaf")
+    session = start("good", Deadlines(stop=0.3), link=link)
+    session.stop()
+    end = end_of(run(session))
+    assert (end.status, end.text) == (RunStatus.IDLE, "Stopped.")
+    link.process.wait(15)
 
 
 def test_kill_is_bounded_and_leaves_nothing(start):

@@ -3,74 +3,16 @@
 
 import os
 import signal
-import sys
 import time
-from pathlib import Path
 
 import psutil
 import pytest
+from window_helpers import ENDLESS, SETTINGS, Blender, family
 
-from blendtorch import btb, lifeline
-from blendtorch.credentials import Credentials
-from gdr_core import messages, settings
-from gdr_core.families import Distribution
+from blendtorch import lifeline
+from gdr_core import messages
 from gdr_core.messages import RunStatus
-from gdr_core.settings import RenderSettings, RunSettings, TargetSettings, TrainingSettings
-
-ROOT = Path(__file__).parents[2]
-SETTINGS = RunSettings(
-    targets=TargetSettings(hidden={"m1": Distribution(mean=2.25, std=0.1)}, count=8),
-    training=TrainingSettings(size=32, batch=8, steps=5),
-    rendering=RenderSettings(workers=1, grid=(16, 16)),
-)
-ENDLESS = RunSettings(
-    targets=SETTINGS.targets,
-    training=TrainingSettings(estimator="adversarial", size=32, batch=8, steps=1_000_000),
-    rendering=SETTINGS.rendering,
-)
-
-
-class Blender:
-    """Stands where Blender's window stands: binds the channel and starts the trainer."""
-
-    def __init__(self, out: Path):
-        self.out = out
-        self.seen: list[messages.Message] = []
-        keys = Credentials.new()
-        self.channel = btb.DuplexChannel("tcp://127.0.0.1:*", credentials=keys, timeoutms=60_000)
-        env = os.environ | keys.to_env() | {"GDR_ADDRESS": self.channel.address}
-        env["PYTHONPATH"] = str(ROOT)
-        self.trainer = lifeline.spawn([sys.executable, "-m", "trainer", "serve"], env=env)
-
-    def send(self, message):
-        self.channel.send(**messages.pack(message))
-
-    def start(self, run: RunSettings):
-        self.send(messages.StartRun(settings=settings.to_dict(run), out=str(self.out)))
-
-    def until(self, wanted, seconds=60.0):
-        """Read messages until ``wanted(message)``; return that message."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            data = self.channel.recv(timeoutms=200)
-            if data is not None:
-                self.seen.append(messages.unpack(data))
-                if wanted(self.seen[-1]):
-                    return self.seen[-1]
-        pytest.fail(f"Not seen within {seconds} s; the last messages: {self.seen[-3:]}")
-
-    def last_step(self) -> int:
-        """Return the last step in the history file."""
-        lines = (self.out / "history.csv").read_text().rpartition("\n")[0].splitlines()
-        return int(lines[-1].split(",")[0])
-
-    def until_step(self, step):
-        return self.until(lambda m: isinstance(m, messages.Progress) and m.step >= step)
-
-    def until_finished(self):
-        finished = self.until(lambda m: isinstance(m, messages.Finished))
-        assert self.trainer.wait(15) in (0, 1)
-        return finished
+from gdr_core.settings import RunSettings, TargetSettings
 
 
 @pytest.fixture
@@ -79,11 +21,6 @@ def blender(tmp_path):
     yield window
     window.channel.close()
     lifeline.stop([window.trainer])
-
-
-def family(process) -> list[psutil.Process]:
-    parent = psutil.Process(process.pid)
-    return [parent, *parent.children(recursive=True)]
 
 
 def test_a_run_tells_the_window_everything(blender):

@@ -9,7 +9,7 @@ import os
 
 from gdr_core.errors import BadSettings, GdrError
 
-HELP = "serve one run to the Blender that started this process (not for people)"
+HELP = "serve runs to the Blender that started this process (not for people)"
 ADDRESS_VARIABLE = "GDR_ADDRESS"
 
 
@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve one run and leave."""
+    """Serve runs until there is none to wait for, and leave."""
     from blendtorch import lifeline
 
     lifeline.watch()

@@ -80,29 +80,89 @@ class LocalPool:
         tell: Callable[[str], None] = log.warning,
         in_flight: int = IN_FLIGHT,
     ):
-        self._rendering = settings.rendering
-        self._size = settings.training.size
-        self._check = check
-        self._log_dir = log_dir
-        self._tell = tell
         self._in_flight = in_flight
         self._blender = blender.find(settings.rendering.blender)
         self._ids = itertools.count(1)
-        self._instances = itertools.count()
         self._patience = Patience()
-        self._told: set[str] = set()
-        self._failed_starts = 0
-        self._memory_seen = time.monotonic()
-        self.seconds_rendering = 0.0
         self._workers: list[Worker] = []
         self._ending: list[Worker] = []
-        count = self._rendering.workers or choose_workers(self._rendering.worker_memory)
+        self._count = settings.rendering.workers or choose_workers(settings.rendering.worker_memory)
+        self._belong(settings, check, log_dir, tell)
+        count = self._count
         try:
             self._workers += [self._start() for _ in range(count)]
         except BaseException:
             self.close()
             raise
         log.info("Starting %d render worker%s (%s)", count, "s" * (count > 1), self._blender)
+
+    def _belong(
+        self,
+        settings: RunSettings,
+        check: Callable[[], None],
+        log_dir: Path,
+        tell: Callable[[str], None],
+    ) -> None:
+        """Take over what belongs to one run."""
+        self._rendering = settings.rendering
+        self._size = settings.training.size
+        self._check = check
+        self._log_dir = log_dir
+        self._tell = tell
+        self._instances = itertools.count(len(self._workers))
+        self._patience.forget()
+        self._told: set[str] = set()
+        self._failed_starts = 0
+        self._memory_seen = time.monotonic()
+        self.seconds_rendering = 0.0
+
+    def serve(
+        self,
+        settings: RunSettings,
+        check: Callable[[], None],
+        log_dir: Path,
+        tell: Callable[[str], None],
+    ) -> None:
+        """See :class:`trainer.kept_pool.Lasting`."""
+        self._belong(settings, check, log_dir, tell)
+        try:
+            for index, worker in enumerate(self._workers):
+                worker.begin(self._output(index))
+        except WorkerLost as loss:
+            raise GdrError(f"A render worker is gone: {loss}.") from loss
+        log.info("%d render workers of the last run are at hand", len(self._workers))
+
+    def rest(self, seconds: float) -> bool:
+        """See :class:`trainer.kept_pool.Lasting`."""
+        self._check, self._tell = _nothing, log.info
+        deadline = time.monotonic() + seconds
+        nothing = Batch(np.empty((0, 12)), None, self._size)
+        self._give_up()
+        try:
+            while not self._all_free():
+                if time.monotonic() > deadline:
+                    return False
+                wait_any(self._everyone(), _WAIT_S)
+                for worker in self._everyone():
+                    self._take(worker, nothing)
+            for worker in self._workers:
+                self._take(worker, nothing)  # Has news of one that is gone.
+                worker.begin(None)
+        except (WorkerLost, GdrError) as loss:
+            log.info("The render workers are not kept: %s", loss)
+            return False
+        return True
+
+    def _all_free(self) -> bool:
+        """Whether all workers that there should be are there, and none has anything to do."""
+        free = [worker for worker in self._workers if worker.ready and not worker.parts]
+        return len(free) == len(self._everyone()) == self._count
+
+    def _give_up(self) -> None:
+        """Want no more of what workers were asked for."""
+        for worker in self._everyone():
+            for part in worker.parts:
+                part.wanted = False
 
     def close(self) -> None:
         """End all workers."""
@@ -114,9 +174,7 @@ class LocalPool:
     def render(self, parameters: np.ndarray, lights: np.ndarray | None = None) -> np.ndarray:
         """See :class:`trainer.render_pool.RenderPool`."""
         batch = Batch(parameters, lights, self._size)
-        for worker in self._workers:
-            for part in worker.parts:
-                part.wanted = False  # Of a batch that was given up.
+        self._give_up()
         while batch.missing:
             self._check()
             for worker in self._everyone():
@@ -308,7 +366,7 @@ class LocalPool:
             self._tell(f"{_TOLD[loss.kind]}: {loss}")
 
     def _start(self) -> Worker:
-        log_dir = self._log_dir / f"worker-{next(self._instances)}"
+        log_dir = self._output(next(self._instances)).parent
         site_packages = os.environ.get("GDR_WORKER_SITE_PACKAGES", "")
         try:
             launcher = btt.BlenderLauncher(
@@ -329,6 +387,10 @@ class LocalPool:
             ) from error
         return Worker(launcher, self._patience)
 
+    def _output(self, instance: int) -> Path:
+        """Return the file that takes what a worker prints; the launcher gives it its name."""
+        return self._log_dir / f"worker-{instance}" / "blender-0.log"
+
     def _end(self, worker: Worker) -> None:
         """Let the worker end, which can take seconds, while the others go on."""
         worker.close()
@@ -344,3 +406,7 @@ class LocalPool:
             if worker.successor is not None and worker.successor not in self._workers
         ]
         return found
+
+
+def _nothing() -> None:
+    """Nobody waits."""

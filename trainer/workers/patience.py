@@ -23,6 +23,10 @@ class Patience:
     """The limit for an answer, which follows the slowest of the last answers."""
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew, with images of another kind."""
         self._image_s: float | None = None
 
     def note(self, images: int, seconds: float) -> None:

@@ -17,7 +17,7 @@ import msgspec
 
 from blendtorch import btt
 from blendtorch.errors import BlendtorchError, PeerLost, WireError
-from gdr_core.messages import Message, RenderRequest, pack, unpack
+from gdr_core.messages import Message, RenderRequest, WriteTo, pack, unpack
 
 from .. import blender
 from .batch import Part
@@ -100,6 +100,25 @@ class Worker:
         self._ids.append(request.id)
         try:
             self._channel.send(**pack(request))
+        except BlendtorchError as error:
+            raise self._loss() from error
+
+    def begin(self, output: Path | None) -> None:
+        """Be ready for another run, whose first images may take as long as those of a new worker.
+
+        Parameters
+        ----------
+        output
+            File that takes what the process prints from now on; None for no file.
+
+        Raises
+        ------
+        WorkerLost
+            It is gone.
+        """
+        self._warm = False
+        try:
+            self._channel.send(**pack(WriteTo(path="" if output is None else str(output))))
         except BlendtorchError as error:
             raise self._loss() from error
 

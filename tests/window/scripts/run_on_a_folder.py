@@ -18,6 +18,7 @@ def steps():
         filepath=ARCHIVE, repo="user_default", enable_on_install=True
     )
     extension.preferences().trainer_python = PYTHON
+    extension.preferences().keep_trainer = 0
     yield from show_sidebar("GDR")
     gdr = bpy.context.scene.gdr
     yield from until(lambda: len(gdr.parameters) == 12, 5, "the scene gets its parameters")

@@ -14,6 +14,7 @@ def prepare():
     gdr.estimator = "adversarial"  # Does not end by itself.
     gdr.steps, gdr.batch, gdr.size, gdr.hidden_count = 100_000, 8, "32", 8
     extension.preferences().workers = 1
+    extension.preferences().keep_trainer = 0  # So that it shows that a run leaves no process.
 
 
 def ends():

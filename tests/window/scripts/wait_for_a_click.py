@@ -12,6 +12,7 @@ from screen import read_screen
 def steps():
     yield from show_sidebar("GDR")
     gdr = bpy.context.scene.gdr
+    extension.preferences().keep_trainer = 0
     gdr.steps, gdr.batch, gdr.size, gdr.hidden_count = 2, 8, "32", 8
     yield extension.settle()
     x, y = extension.first_button()
