@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the scripts inside Blender need to know of the extension and its processes."""
 
+import importlib
 import os
 import signal
 from collections.abc import Iterator
@@ -16,6 +17,11 @@ MODULE = "bl_ext.user_default.gdr"
 def gdr_run():
     """The run's state. Opening a file invalidates it, so it is asked for each time."""
     return bpy.context.window_manager.gdr_run
+
+
+def module(name: str):
+    """A module of the extension as it is enabled now."""
+    return importlib.import_module(f"{MODULE}.gdr_addon.{name}")
 
 
 def preferences():
