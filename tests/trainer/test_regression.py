@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 import dataclasses
+import time
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from gdr_core import parameters
 from gdr_core.families import Distribution
 from gdr_core.settings import TrainingSettings
 from trainer import checkpoint, estimators
+from trainer.controls import Stopped
 from trainer.probability_model import ProbabilityModel
 from trainer.regression import network
 
@@ -62,6 +64,53 @@ def test_it_finds_mean_and_spread_and_says_when(seed):
     np.testing.assert_allclose(mean, x.mean(0), atol=0.02)
     np.testing.assert_allclose(std, x.std(0, unbiased=False), rtol=0.1)
     np.testing.assert_allclose(estimator.prediction.mean, x, atol=0.1)
+
+
+def looking_past_light(check):
+    """Return an estimator whose next update trains its network for the first time, and its args."""
+    estimator = make(0, hidden(0)[1])
+    estimator.check = check
+    estimator._look_past_light()
+    while len(estimator.planned) > estimator.batch:
+        z = estimator.propose()
+        estimator.update(z, discs(z))
+    z = estimator.propose()
+    return estimator, (z, discs(z))
+
+
+def test_a_training_of_the_network_can_be_left_at_once(monkeypatch):
+    asked = []
+
+    def check():
+        """Be the person, who presses Stop once the training is well on its way."""
+        if asked and time.monotonic() > asked[0] + 0.5:
+            stopped.append(time.monotonic())
+            raise Stopped
+        steps.append(1)
+        if len(steps) == 5:  # With the first step torch imports more of itself.
+            asked.append(time.monotonic())
+
+    steps, stopped = [], []
+    estimator, renders = looking_past_light(check)
+    before = [estimator.model.mean.tolist(), estimator.model.std.tolist()]
+    monkeypatch.setattr(network, "FIRST_STEPS", 100_000)
+    with pytest.raises(Stopped):
+        estimator.update(*renders)
+    assert stopped[0] - asked[0] < 1.5
+    assert time.monotonic() - stopped[0] < 0.5
+    assert [estimator.model.mean.tolist(), estimator.model.std.tolist()] == before
+    assert estimator.uncertainty() is None
+
+
+def test_a_look_at_the_person_changes_no_training(monkeypatch):
+    monkeypatch.setattr(network, "FIRST_STEPS", 30)
+    looks, means = [], []
+    for check in (lambda: None, lambda: looks.append(1)):
+        estimator, renders = looking_past_light(check)
+        estimator.update(*renders)
+        means.append(estimator.model.mean.tolist())
+    assert means[0] == means[1]
+    assert len(looks) == 30
 
 
 def test_it_goes_on_from_a_checkpoint_as_if_it_had_not_stopped(tmp_path):

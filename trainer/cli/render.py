@@ -55,7 +55,6 @@ def run(args: argparse.Namespace) -> int:
     if not 0 <= args.seed < 2**63:
         raise BadSettings(f"--seed is {args.seed}; give a whole number from 0.")
     settings, what = _settings_and_distribution(args)
-    batch = _sample(args, what)
     from ..images import save_png
     from ..render_pool import open_pool
 
@@ -66,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
     except OSError as error:
         raise BadSettings(f"The folder {out} cannot be written ({error.strerror}).") from error
     with table, open_pool(settings, lambda: None) as pool:
+        batch = _sample(args, what)  # Imports torch, while Blender starts.
         writer = csv.writer(table)
         writer.writerow(["file", *parameters.NAMES])
         for first in range(0, len(batch), CHUNK):
