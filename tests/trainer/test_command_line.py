@@ -3,11 +3,14 @@
 
 import io
 import math
+import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 import tomli_w
 from rich.console import Console
@@ -235,3 +238,79 @@ def test_help_needs_no_torch():
     )
     assert done.returncode == 0
     assert "optimize" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("code", "unwanted"),
+    [
+        ("import trainer.cli.progress, trainer.run, trainer.window", "torch"),
+        (
+            "from trainer import optimization; import torch; x = torch.ones(2, requires_grad=True);"
+            "o = torch.optim.LBFGS([x]); o.zero_grad(); o.step(lambda: (x**2).sum())",
+            "torch._dynamo",
+        ),
+    ],
+    ids=["torch before it is needed", "the compiler of torch"],
+)
+def test_what_takes_long_to_import_is_not_imported(code, unwanted):
+    code += f"; import sys; sys.exit({unwanted!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+WAITS_AND_FAILS = """
+import os, pathlib, time
+log = pathlib.Path(os.environ["GDR_TEST_LOG"])
+deadline = time.monotonic() + 60
+while "Started instance" not in log.read_text() and time.monotonic() < deadline:
+    time.sleep(0.05)
+raise ImportError("the library is broken")
+"""
+
+
+def test_workers_start_while_torch_is_imported_and_end_when_it_fails(tmp_path):
+    """By a torch that takes until there is a worker, and is broken then."""
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch" / "__init__.py").write_text(WAITS_AND_FAILS)
+    out = tmp_path / "run"
+    env = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    env["GDR_TEST_LOG"] = str(out / "trainer.log")
+    done = subprocess.run(
+        [sys.executable, "-m", "trainer", "optimize", *HIDDEN, "--workers", "1", "--out", str(out)],
+        env=env,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 1
+    assert "(ImportError: the library is broken)" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Started instance" in (out / "trainer.log").read_text()
+    time.sleep(1.0)
+    assert [p for p in psutil.process_iter() if str(out) in _environment(p)] == []
+
+
+def _environment(process: psutil.Process) -> str:
+    """Return the variables that a process was started with."""
+    try:
+        return str(process.environ())
+    except psutil.Error:
+        return ""
+
+
+@pytest.mark.parametrize(
+    ("argv", "config", "sentence"),
+    [
+        (["--device", "nonsense"], "", "The device 'nonsense' cannot be used"),
+        (["--estimator", "nonsense"], "", "There is no estimator named 'nonsense'"),
+        ([], "[training.options]\nprecison = 0.1\n", "has no option 'precison'"),
+    ],
+)
+def test_what_only_torch_can_judge_is_judged_before_blender_starts(
+    argv, config, sentence, tmp_path, capsys
+):
+    (tmp_path / "config.toml").write_text(config)
+    argv = [*HIDDEN, *argv, "--config", str(tmp_path / "config.toml"), "--out", f"{tmp_path}/run"]
+    assert cli.main(["optimize", "--quiet", *argv]) == 2
+    assert sentence in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
