@@ -7,7 +7,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from gdr.gdr_addon import ids, run_state, run_timer, text, trainer_check
+from gdr.gdr_addon import ids, kept_trainer, preferences, run_state, run_timer, text, trainer_check
 from gdr.gdr_addon.panels.run import icon_of, progress_of
 from gdr.gdr_addon.run_view import RunView
 from gdr.gdr_addon.settings_from_scene import to_settings
@@ -34,6 +34,9 @@ def test_a_run_under_background_waits_for_its_end(scene):
     assert run.status == "DONE", run.message
     assert (run.step, run.renders, run.progress, run.target_count) == (2, 8, 1.0, 4)
     assert run.parameters["m1"].truth_known
+    # No timer would look after a trainer that stays.
+    assert preferences.keep_seconds(bpy.context) == 300.0
+    assert kept_trainer._kept is None
     folder = Path(run.folder)
     assert (folder / "result.json").is_file()
     assert run.comparison.startswith("A classifier tells renders from targets")

@@ -37,9 +37,9 @@ def steps():
 
     yield from extension.start(wait_for_step=0)
     yield from until(lambda: note() or extension.gdr_run().step >= 1, 60, "a step")
+    first = extension.preview_points()  # At once: a few seconds later it has arrived.
     yield extension.settle()
     screenshot("start.png")
-    first = extension.preview_points()
     yield from until(lambda: note() or extension.gdr_run().step >= 4, 120, "the fourth step")
     screenshot("middle.png")
     yield from until(note, 300, "the end")
