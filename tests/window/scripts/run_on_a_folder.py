@@ -36,8 +36,9 @@ def steps():
         return extension.ended()
 
     yield from extension.start(wait_for_step=0)
+    # At once: while the window draws this for the first time, a run may make all of its steps.
+    first = extension.preview_points()
     yield from until(lambda: note() or extension.gdr_run().step >= 1, 60, "a step")
-    first = extension.preview_points()  # At once: a few seconds later it has arrived.
     yield extension.settle()
     screenshot("start.png")
     yield from until(lambda: note() or extension.gdr_run().step >= 4, 120, "the fourth step")
