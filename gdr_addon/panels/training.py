@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import bpy
 
+from ...gdr_core.resolution import automatic_grid
+from ...gdr_core.sampling import settled_samples
 from .. import ids
 from .sidebar import Sidebar
 
@@ -43,10 +45,15 @@ class GDR_PT_rendering(Sidebar, bpy.types.Panel):
         gdr = context.scene.gdr
         layout.prop(gdr, "renderer")
         layout.prop(gdr, "samples")
+        if not gdr.samples:
+            own = settled_samples(gdr.renderer, None)
+            _below(layout, f"Automatic: {own}")
         if gdr.renderer == "cycles":
             layout.prop(gdr, "denoise")
             layout.prop(gdr, "render_device")
         layout.prop(gdr, "grid")
+        if not all(gdr.grid):
+            _below(layout, "Automatic: {} x {}".format(*automatic_grid(int(gdr.size))))
         layout.prop(gdr, "camera")
 
 
@@ -74,3 +81,11 @@ class GDR_PT_preview(Sidebar, bpy.types.Panel):
         row = layout.row(align=True)
         row.operator(ids.FRAME_PREVIEW, text="Frame", icon="ZOOM_SELECTED")
         row.operator(ids.REMOVE_PREVIEW, text="Remove", icon="TRASH")
+
+
+def _below(layout: bpy.types.UILayout, text: str) -> None:
+    """Draw a text below the value of the property above it."""
+    split = layout.split(factor=0.4)
+    split.active = False
+    split.label()
+    split.label(text=text)
