@@ -30,6 +30,11 @@ RENDERERS: tuple[str, ...] = get_args(RendererName)
 RenderDevice = Literal["auto", "cpu", "gpu"]
 RENDER_DEVICES: tuple[str, ...] = get_args(RenderDevice)
 
+PoolName = Literal["local", "ray"]
+POOLS: tuple[str, ...] = get_args(PoolName)
+MOST_WORKERS = {"local": 64, "ray": 4096}
+"""Render workers that a pool may be asked for."""
+
 
 class Pace(NamedTuple):
     """How an estimator moves: renders a step, and steps after which a run is done."""
@@ -148,8 +153,13 @@ class RenderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     device
         What ``cycles`` renders on: ``cpu``, ``gpu``, or ``auto`` for a GPU if there is one. The
         other ones take no notice: they draw with whatever Blender draws with.
+    pool
+        Where the render workers are: ``local`` on this computer, ``ray`` on a Ray cluster.
     workers
-        Render workers; 0 chooses by the computer's cores and memory.
+        Render workers; 0 chooses by the computer's cores and memory, on a cluster by those of its
+        nodes.
+    worker_cpus, worker_gpus
+        What a worker takes of a node's, on a cluster; parts of one count too.
     worker_memory
         Megabytes that a render worker may use before it is replaced; 0 for no limit.
     recycle_after
@@ -165,7 +175,10 @@ class RenderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     samples: int | None = None
     denoise: bool = False
     device: RenderDevice = "auto"
+    pool: PoolName = "local"
     workers: int = 0
+    worker_cpus: float = 1.0
+    worker_gpus: float = 0.0
     worker_memory: int = 0
     recycle_after: int = 0
     camera: Camera | None = None
@@ -191,8 +204,25 @@ class RenderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
                 f"There is no render device named {self.device!r}; "
                 f"choose one of {', '.join(RENDER_DEVICES)}."
             )
-        if not 0 <= self.workers <= 64:
-            raise BadSettings(f"The number of workers is {self.workers}; give 0 (to choose) to 64.")
+        self._check_workers()
+        if self.camera is not None:
+            self.camera.check()
+
+    def _check_workers(self) -> None:
+        if self.pool not in POOLS:
+            raise BadSettings(
+                f"There is no renderer pool named {self.pool!r}; choose one of {', '.join(POOLS)}."
+            )
+        most = MOST_WORKERS[self.pool]
+        if not 0 <= self.workers <= most:
+            raise BadSettings(
+                f"The number of workers is {self.workers}; give 0 (to choose) to {most}."
+            )
+        if not (0 <= self.worker_cpus < math.inf and 0 <= self.worker_gpus < math.inf):
+            raise BadSettings(
+                f"A worker is to take {self.worker_cpus:g} CPUs and {self.worker_gpus:g} GPUs; "
+                f"give numbers from 0."
+            )
         if self.worker_memory < 0:
             raise BadSettings(
                 f"The memory of a worker is {self.worker_memory} MB; give 0 for no limit, or more."
@@ -202,8 +232,6 @@ class RenderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
                 f"A worker is to be renewed after {self.recycle_after} images; give 0 for never, "
                 f"or more."
             )
-        if self.camera is not None:
-            self.camera.check()
 
 
 class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

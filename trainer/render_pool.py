@@ -15,6 +15,7 @@ import numpy as np
 from gdr_core.settings import RunSettings
 
 from .workers.local_pool import LocalPool
+from .workers.ray_pool import RayPool
 
 log = logging.getLogger(__name__)
 
@@ -54,12 +55,15 @@ def open_pool(
     check
         Called while waiting; may raise to leave.
     log_dir
-        Where the workers' output goes; a temporary folder when None.
+        Where the output of workers on this computer goes; a temporary folder when None.
     tell
         Called with what a person should know of the workers, a sentence without its full stop.
     """
     with tempfile.TemporaryDirectory(prefix="gdr-") as scratch:
-        pool = LocalPool(settings, check, log_dir or Path(scratch), tell)
+        if settings.rendering.pool == "ray":
+            pool = RayPool(settings, check, tell)
+        else:
+            pool = LocalPool(settings, check, log_dir or Path(scratch), tell)
         try:
             yield pool
         finally:

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+import math
 import re
 
 import msgspec
@@ -133,6 +134,11 @@ def test_the_grid_follows_the_image_size_unless_it_is_given(size, side):
         ),
         ({"rendering": RenderSettings(device="tpu")}, "no render device named 'tpu'"),
         ({"rendering": RenderSettings(workers=-1)}, "number of workers"),
+        ({"rendering": RenderSettings(workers=65)}, "number of workers is 65; .* to 64"),
+        ({"rendering": RenderSettings(pool="ray", workers=5000)}, "5000; .* to 4096"),
+        ({"rendering": RenderSettings(pool="slurm")}, "no renderer pool named 'slurm'; .* ray"),
+        ({"rendering": RenderSettings(worker_cpus=-1)}, "take -1 CPUs"),
+        ({"rendering": RenderSettings(worker_gpus=math.nan)}, "nan GPUs"),
         ({"rendering": RenderSettings(worker_memory=-1)}, "memory of a worker is -1 MB"),
         ({"rendering": RenderSettings(recycle_after=-1)}, "after -1 images"),
         ({"seed": -1}, "seed is -1"),

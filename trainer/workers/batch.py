@@ -88,6 +88,15 @@ class Batch:
         )
         self.missing = len(self.waiting)
 
+    @classmethod
+    def of_parts(cls, parts: Iterable[Part], count: int, size: int) -> Batch:
+        """Return these parts of a batch of ``count`` shapes, as a batch of which others are not."""
+        batch = cls(np.empty((0, 0)), None, size)
+        batch.images = np.empty((count, size, size, 3), dtype=np.uint8)
+        batch.waiting.extend(parts)
+        batch.missing = len(batch.waiting)
+        return batch
+
     def fits(self, part: Part, images: np.ndarray) -> bool:
         """Whether these can be the images of the part."""
         return images.shape == (len(part), *self.images.shape[1:]) and images.dtype == np.uint8

@@ -49,6 +49,10 @@ _TOLD = {
 }
 
 
+class NoWorkerStarts(GdrError):
+    """This computer has no worker and cannot start one; whatever is to be rendered."""
+
+
 class LocalPool:
     """Render workers on this computer.
 
@@ -70,6 +74,8 @@ class LocalPool:
     ----------
     seconds_rendering
         What the workers say they spent rendering, all of them together.
+    greeting
+        What the worker that got ready last said of itself; None before.
     """
 
     def __init__(
@@ -84,6 +90,7 @@ class LocalPool:
         self._blender = blender.find(settings.rendering.blender)
         self._ids = itertools.count(1)
         self._patience = Patience()
+        self.greeting: WorkerReady | None = None
         self._workers: list[Worker] = []
         self._ending: list[Worker] = []
         self._count = settings.rendering.workers or choose_workers(settings.rendering.worker_memory)
@@ -174,20 +181,47 @@ class LocalPool:
     def render(self, parameters: np.ndarray, lights: np.ndarray | None = None) -> np.ndarray:
         """See :class:`trainer.render_pool.RenderPool`."""
         batch = Batch(parameters, lights, self._size)
+        self.render_batch(batch)
+        return batch.images
+
+    def render_batch(self, batch: Batch) -> None:
+        """Render until nothing of the batch is missing.
+
+        Raises
+        ------
+        GdrError
+            As :meth:`render` does; :class:`NoWorkerStarts` where the shapes are not to blame.
+        """
         self._give_up()
         while batch.missing:
-            self._check()
-            for worker in self._everyone():
-                try:
-                    self._take(worker, batch)
-                except WorkerLost as loss:
-                    self._lose(worker, batch, loss)
-            self._watch_memory(batch)
-            self._renew()
-            self._give(batch)
+            self._turn(batch)
             if batch.missing:
                 wait_any(self._everyone(), _WAIT_S)
-        return batch.images
+
+    def wait_until_ready(self) -> None:
+        """Return when a worker is ready.
+
+        Raises
+        ------
+        GdrError
+            None can be.
+        """
+        nothing = Batch.of_parts((), 0, self._size)
+        while not any(worker.ready for worker in self._workers):
+            self._turn(nothing)
+            wait_any(self._everyone(), _WAIT_S)
+
+    def _turn(self, batch: Batch) -> None:
+        """Take what there is, and hand out what waits."""
+        self._check()
+        for worker in self._everyone():
+            try:
+                self._take(worker, batch)
+            except WorkerLost as loss:
+                self._lose(worker, batch, loss)
+        self._watch_memory(batch)
+        self._renew()
+        self._give(batch)
 
     # --- work ------------------------------------------------------------------------------------
 
@@ -203,6 +237,7 @@ class LocalPool:
 
     def _welcome(self, worker: Worker, message: WorkerReady) -> None:
         worker.ready = True
+        self.greeting = message
         self._failed_starts = 0
         log.info("Render worker ready: Blender %s, %s", message.blender, message.device)
         limit = self._rendering.worker_memory
@@ -336,7 +371,7 @@ class LocalPool:
                 f"{str(loss).rstrip('.')}"
             )
         else:
-            raise GdrError(f"No render worker could be started. {loss}") from loss
+            raise NoWorkerStarts(f"No render worker could be started. {loss}") from loss
 
     def _lose_successor(self, successor: Worker, loss: WorkerLost) -> None:
         """Let the worker go on that was to be renewed; it has another try later."""

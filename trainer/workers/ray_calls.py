@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How many parts of a batch one call to a node brings, so that the network is not waited for."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import deque
+
+HIDE = 10.0
+"""Times its own round trip that a call should render."""
+MOST_PARTS = 64
+_REMEMBERED = 16
+
+
+class CallSize:
+    """Follows the measured round trip and render time.
+
+    One part a call shares a batch most evenly. Where a part takes not much longer than the call
+    that brings it, more of them travel together, until the round trip is a tenth of what they take
+    or workers would go short.
+    """
+
+    def __init__(self) -> None:
+        self._trips: deque[float] = deque(maxlen=_REMEMBERED)
+        self._parts: deque[float] = deque(maxlen=_REMEMBERED)
+
+    def note(self, parts: int, seconds: float, trip: float | None) -> None:
+        """Take in that ``parts`` took ``seconds`` there.
+
+        Parameters
+        ----------
+        trip
+            Seconds that the call took on top; None where it had to wait for another one.
+        """
+        self._parts.append(seconds / parts)
+        if trip is not None:
+            self._trips.append(max(0.0, trip))
+
+    def parts(self, waiting: int, workers: int) -> int:
+        """Return how many of the ``waiting`` parts the next call to one of ``workers`` brings."""
+        if not self._trips:
+            return 1
+        hidden = math.ceil(HIDE * self.trip_s / max(self.part_s, 1e-6))
+        return max(1, min(hidden, MOST_PARTS, math.ceil(waiting / workers)))
+
+    @property
+    def trip_s(self) -> float:
+        """Seconds that a call takes on top of its work; NaN while unknown."""
+        return statistics.median(self._trips) if self._trips else math.nan
+
+    @property
+    def part_s(self) -> float:
+        """Seconds that a part takes on a node; NaN while unknown."""
+        return statistics.median(self._parts) if self._parts else math.nan

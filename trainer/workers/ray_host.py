@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The node's side of a Ray actor: a local pool of one worker, which renders what a call brings.
+
+Whatever a worker on this computer is guarded against (it dies, hangs, grows, does not start) it is
+guarded against here by the same code. What is left to the other side is the loss of the node.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gdr_core import settings
+from gdr_core.errors import GdrError
+
+from .. import blender
+from .batch import Batch, Part
+from .local_pool import LocalPool, NoWorkerStarts
+from .ray_code import ROOT
+
+
+class RayHost:
+    """One render worker of this node.
+
+    Parameters
+    ----------
+    order
+        As :meth:`.ray_actor.RenderActor.start` has it.
+
+    Raises
+    ------
+    GdrError
+        No worker can be started.
+    """
+
+    def __init__(self, order: dict[str, Any]):
+        blender.WORKER_SCRIPT = ROOT / order["script"]
+        self._notices: list[str] = []
+        self._logs = tempfile.TemporaryDirectory(prefix="gdr-", ignore_cleanup_errors=True)
+        run = settings.from_dict(order["settings"])
+        self._size = run.training.size
+        self._pool = LocalPool(run, lambda: None, Path(self._logs.name), self._notices.append)
+        try:
+            self._pool.wait_until_ready()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def description(self) -> dict[str, str]:
+        """What the worker said of itself."""
+        said = self._pool.greeting
+        return {"blender": said.blender, "device": said.device}
+
+    def render(self, parts: list[dict[str, Any]], count: int) -> dict[str, Any]:
+        """Render some parts of a batch of ``count`` shapes.
+
+        Parameters
+        ----------
+        parts
+            Each with ``first`` (its place in the batch), ``parameters`` and ``lights``.
+
+        Returns
+        -------
+        dict
+            ``images`` of all parts, one after the other, or None with ``trouble``, a sentence, and
+            ``to_blame``, which is ``shapes`` or ``node``; ``seconds`` that this took, of which the
+            worker spent ``rendering``; ``notices`` for a person.
+        """
+        started, rendered = time.perf_counter(), self._pool.seconds_rendering
+        todo = [
+            Part(slice(p["first"], p["first"] + len(p["parameters"])), p["parameters"], p["lights"])
+            for p in parts
+        ]
+        batch = Batch.of_parts(todo, count, self._size)
+        answer: dict[str, Any] = {"images": None, "trouble": "", "to_blame": ""}
+        try:
+            self._pool.render_batch(batch)
+            answer["images"] = np.concatenate([batch.images[part.rows] for part in todo])
+        except NoWorkerStarts as error:
+            answer |= {"trouble": str(error), "to_blame": "node"}
+        except GdrError as error:
+            answer |= {"trouble": str(error), "to_blame": "shapes"}
+        notices, self._notices[:] = list(self._notices), []
+        return answer | {
+            "seconds": time.perf_counter() - started,
+            "rendering": self._pool.seconds_rendering - rendered,
+            "notices": notices,
+        }
+
+    def close(self) -> None:
+        """End the worker."""
+        self._pool.close()
+        self._logs.cleanup()
