@@ -79,8 +79,10 @@ class Cluster:
         address = os.environ.get(ADDRESS_VARIABLE, "")
         if address not in _WITHOUT_ADDRESS:
             _check_reachable(address)
-        # A cluster that is started here is nobody's business.
+        # Of one that is started here: it reports to nobody, and its workers take part in the
+        # computer's time like anybody, which Ray's do not by default.
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        os.environ.setdefault("RAY_worker_niceness", "0")
         options = {} if "://" in address else {"include_dashboard": False, "log_to_driver": False}
         try:
             with _own_signals():
