@@ -11,7 +11,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' blender_manifest.toml)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test addon blender bench bench-engines bench-convergence lint format clean
+.PHONY: help demo test addon blender bench bench-engines bench-scaling bench-convergence lint format clean
 
 help: ## Say what there is to make
 	@sed -n 's/^\([a-z][-a-z.0-9%]*\):.*## \(.*\)/  make \1|\2/p' Makefile | \
@@ -44,6 +44,9 @@ bench: $(READY) ## Measure how fast Blender renders here
 
 bench-engines: $(READY) ## Measure what an image costs with each renderer (two minutes)
 	$(BIN)/python benchmarks/engines.py
+
+bench-scaling: $(READY) ## Measure what more render workers are worth, and what Ray costs (ten minutes)
+	$(BIN)/python -m benchmarks.scaling
 
 bench-convergence: .venv/bench ## Measure how many renders the estimators need (hours; BENCH=--quick: a minute)
 	@$(BIN)/python tools/system_libraries.py --check

@@ -7,7 +7,7 @@ import math
 import statistics
 from collections import deque
 
-HIDE = 20.0
+HIDE = 50.0
 """Times its own round trip that a call should render."""
 MOST_PARTS = 64
 _REMEMBERED = 16
@@ -17,7 +17,7 @@ class CallSize:
     """Follows the measured round trip and render time.
 
     One part a call shares a batch most evenly. Where a part takes not much longer than the call
-    that brings it, more of them travel together, until the round trip is a twentieth of what they
+    that brings it, more of them travel together, until the round trip is a fiftieth of what they
     take or workers would go short.
     """
 

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Measure, fit and print; see the package's text."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import platform
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+# The actors' processes must find this code, with Ray's workers as urgent as local ones.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")])
+)
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_worker_niceness", "0")
+
+import numpy as np  # noqa: E402
+import ray  # noqa: E402
+
+from trainer import blender  # noqa: E402
+from trainer.workers.local_pool import LocalPool  # noqa: E402
+from trainer.workers.ray_pool import RayPool  # noqa: E402
+
+from . import model, ways  # noqa: E402
+from .ways import Case, CountedCalls, Row, Way  # noqa: E402
+
+WORKERS = (1, 2, 4)
+SINGLE = "ray, one part a call"
+PREDICTED_S = (0.005, 0.5, 30.0)
+PREDICTED_WORKERS = (64, 1024)
+
+
+def main() -> None:
+    """Measure and print the tables."""
+    parser = argparse.ArgumentParser(prog="benchmarks.scaling", description=__doc__)
+    parser.add_argument(
+        "--repetitions", type=int, default=15, help="batches of each way; slow ones fewer (15)"
+    )
+    parser.add_argument("--out", metavar="FILE", help="write what was measured, as JSON")
+    options = parser.parse_args()
+    many = options.repetitions
+    cases = [
+        Case(None, 64, 4 * many),
+        Case(0.001, 64, 2 * many),
+        Case(0.005, 64, many),
+        Case(0.005, 256, max(3, many // 3)),
+        Case(0.05, 64, max(3, many // 5)),
+    ]
+    blender.WORKER_SCRIPT = Path(__file__).with_name("worker.py")
+    ray.init("local", num_cpus=8, include_dashboard=False, log_to_driver=False)
+    try:
+        with tempfile.TemporaryDirectory(prefix="gdr-") as logs, contextlib.ExitStack() as stack:
+            compared = _ways(stack, Path(logs))
+            rows = [row for case in cases for row in ways.measure(compared, case)]
+            trip_s = next(way.pool.call_size.trip_s for way in compared if way.kind == "ray")
+        pending = {many: ways.pending_s(ray, many) for many in (8, 128, 2048)}
+    finally:
+        ray.shutdown()
+    _print(rows, trip_s, pending)
+    if options.out:
+        found = {"rows": [asdict(row) for row in rows], "trip_s": trip_s, "pending_s": pending}
+        Path(options.out).write_text(json.dumps(found, indent=1), encoding="utf-8")
+
+
+def _ways(stack: contextlib.ExitStack, logs: Path) -> list[Way]:
+    """Open all pools, and render with each until all of its workers are warm."""
+    found = []
+    for count in WORKERS:
+        local = LocalPool(ways.settings("local", count), lambda: None, logs / f"local-{count}")
+        stack.callback(local.close)
+        cluster = RayPool(ways.settings("ray", count), lambda: None)
+        stack.callback(cluster.close)
+        cluster.call_size = CountedCalls()
+        found += [
+            Way("local", count, local),
+            Way("ray", count, cluster),
+            Way(SINGLE, count, cluster),
+        ]
+    for way in found:
+        batch = Case(None, 64, 1).shapes()
+        way.pool.render(batch)
+        while not all(worker.ready for worker in way.pool._workers):
+            way.pool.render(batch)
+        for _ in range(5):
+            way.pool.render(batch)
+    return found
+
+
+def _print(rows: list[Row], trip_s: float, pending: dict[int, float]) -> None:
+    print(_table([row for row in rows if row.kind != SINGLE]))
+    for kind in ("local", "ray"):
+        timed = [row for row in rows if row.image_s is not None and row.kind.startswith(kind)]
+        found = model.fit(timed)
+        away = np.abs(found.residuals)
+        print(
+            f"\nModel of {kind}, {len(timed)} rows: s = {1e3 * found.serial:.2f} ms, "
+            f"c = {1e3 * found.call:.2f} ms a call, q = {1e3 * found.part:.2f} ms a part, "
+            f"o = {1e3 * found.worker:.2f} ms a part in its worker; residuals "
+            f"{np.sqrt((away**2).mean()):.1%} rms, {away.max():.1%} at most."
+        )
+        for row, residual in zip(timed, found.residuals, strict=True):
+            print(
+                f"  {row.kind:20} {row.workers} workers, {1e3 * row.image_s:g} ms, batch "
+                f"{row.batch}: {1e3 * row.seconds:.1f} ms in {row.calls:g} calls, {residual:+.1%}"
+            )
+        if kind == "ray":
+            for workers in PREDICTED_WORKERS:
+                print(f"\n{model.predictions(found, PREDICTED_S, workers, trip_s)}")
+    waits = ", ".join(f"{1e3 * seconds:.2f} ms for {many}" for many, seconds in pending.items())
+    print(
+        f"\nA call takes {1e3 * trip_s:.1f} ms besides its work. A look at answers that are still "
+        f"to come takes {waits}.\n64 px, medians of batches taken in turns; "
+        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Ray {ray.__version__}, "
+        f"Python {platform.python_version()}, {ways.load()}."
+    )
+
+
+def _table(rows: list[Row]) -> str:
+    lines = [
+        "| An image takes | Batch | Pool | Workers | Images a second | Times one worker | "
+        "Ray to local | Calls a batch | CPU ms a batch here |",
+        "|---|---:|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    alone = {(r.image_s, r.batch, r.kind): r.seconds for r in rows if r.workers == 1}
+    for row in rows:
+        takes = "fast" if row.image_s is None else f"{1e3 * row.image_s:g} ms"
+        gain = alone[row.image_s, row.batch, row.kind] / row.seconds
+        ratio = "" if row.kind == "local" else f"{row.ratio:.2f}"
+        lines.append(
+            f"| {takes} | {row.batch} | {row.kind} | {row.workers} | {row.batch / row.seconds:.0f} "
+            f"| {gain:.2f} | {ratio} | {row.calls:g} | {1e3 * row.cpu_s:.1f} |"
+        )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A model of the time that a batch takes, and what it says of more workers than there are here.
+
+The batch of ``B`` images is cut into ``P`` parts, brought to ``N`` workers by ``C`` calls::
+
+    T = s + c C + q P + (P / N) (o + t)
+
+``t`` is the time to render a part and known. ``s`` is serial, once a batch; ``c`` and ``q`` are
+serial too, for each call and each part, in the process that hands them out; ``o`` is what a part
+costs a worker beside rendering. These four are fitted. Where ``P`` is no multiple of ``N`` the
+slowest worker has ``ceil(P / N)`` parts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from trainer.workers.batch import LARGEST_PART
+from trainer.workers.ray_calls import HIDE
+
+from .ways import Row
+
+
+@dataclass(frozen=True)
+class Model:
+    """Seconds; see the module's text.
+
+    Attributes
+    ----------
+    residuals
+        ``(T measured - T predicted) / T measured``, a row each.
+    """
+
+    serial: float
+    call: float
+    part: float
+    worker: float
+    residuals: tuple[float, ...] = ()
+
+    def seconds(self, part_s: float, parts: int, workers: int, calls: float) -> float:
+        """Return ``T``."""
+        rounds = math.ceil(parts / workers)
+        handing_out = self.call * calls + self.part * parts
+        return self.serial + handing_out + rounds * (self.worker + part_s)
+
+    def most_workers(self, part_s: float, trip_s: float) -> float:
+        """Return the workers that are as fast as parts are handed out, however large the batch."""
+        together = calls_for(part_s, trip_s)
+        return (self.worker + part_s) / max(1e-9, self.part + self.call / together)
+
+
+def calls_for(part_s: float, trip_s: float) -> int:
+    """Return the parts that one call brings where there are plenty."""
+    return max(1, math.ceil(HIDE * trip_s / part_s))
+
+
+def fit(rows: Sequence[Row]) -> Model:
+    """Fit the model to rows of known render time, by least squares of the relative error.
+
+    No cost is negative: the smallest one that came out so is left out and the others fitted again.
+    """
+    columns = np.array([[1.0, r.calls, r.parts, r.parts / r.workers] for r in rows])
+    known = np.array([math.ceil(r.parts / r.workers) * _part_s(r) for r in rows])
+    measured = np.array([r.seconds for r in rows])
+    kept = list(range(columns.shape[1]))
+    while True:
+        scaled = columns[:, kept] / measured[:, None]
+        found, *_ = np.linalg.lstsq(scaled, (measured - known) / measured, rcond=None)
+        if (found >= 0).all():
+            break
+        del kept[int(found.argmin())]
+    costs = np.zeros(columns.shape[1])
+    costs[kept] = found
+    residuals = (measured - known - columns @ costs) / measured
+    return Model(*costs.tolist(), residuals=tuple(residuals.tolist()))
+
+
+def predictions(model: Model, images_s: Sequence[float], workers: int, trip_s: float) -> str:
+    """Return a table: what so many workers are worth for renders that take so long."""
+    lines = [
+        f"| An image takes | Times one worker, batch 64, {workers} workers | Batch to have a part "
+        f"each | Times one worker with it | with four times it | Workers that handing out keeps "
+        f"busy |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for image_s in images_s:
+        part_s = image_s * LARGEST_PART
+        full = workers * LARGEST_PART
+        gains = [_gain(model, part_s, n, workers, trip_s) for n in (64, full, 4 * full)]
+        most = model.most_workers(part_s, trip_s)
+        cells = [f"{gains[0]:.1f}", f"{full}", f"{gains[1]:.0f}", f"{gains[2]:.0f}", f"{most:,.0f}"]
+        lines.append(f"| {_in_words(image_s)} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _gain(model: Model, part_s: float, batch: int, workers: int, trip_s: float) -> float:
+    parts = batch // LARGEST_PART
+    one, many = (
+        model.seconds(part_s, parts, n, _calls(part_s, parts, n, trip_s)) for n in (1, workers)
+    )
+    return one / many
+
+
+def _calls(part_s: float, parts: int, workers: int, trip_s: float) -> int:
+    together = min(calls_for(part_s, trip_s), math.ceil(parts / workers))
+    return math.ceil(parts / together)
+
+
+def _part_s(row: Row) -> float:
+    return row.image_s * row.batch / row.parts
+
+
+def _in_words(seconds: float) -> str:
+    return f"{seconds:g} s" if seconds >= 1 else f"{1000 * seconds:g} ms"

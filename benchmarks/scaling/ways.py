@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The pools that are compared, and how their batches are timed: in turns."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from gdr_core.parameters import INDEX, defaults
+from gdr_core.settings import RenderSettings, RunSettings
+from trainer.workers.batch import cuts
+from trainer.workers.ray_calls import CallSize
+
+TIMED = 1000.0
+"""As in ``worker.py``."""
+
+
+class CountedCalls(CallSize):
+    """Counts the calls, and can have each bring a single part.
+
+    Attributes
+    ----------
+    calls
+        So far.
+    single
+        Whether each brings one part.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls, self.single = 0, False
+
+    def note(self, parts: int, seconds: float, trip: float | None) -> None:
+        """See the base class."""
+        self.calls += 1
+        super().note(parts, seconds, trip)
+
+    def parts(self, waiting: int, workers: int) -> int:
+        """See the base class."""
+        return 1 if self.single else super().parts(waiting, workers)
+
+
+@dataclass(frozen=True)
+class Way:
+    """One pool.
+
+    Attributes
+    ----------
+    kind
+        ``local``, ``ray``, or ``ray, one part a call``.
+    """
+
+    kind: str
+    workers: int
+    pool: object = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is rendered.
+
+    Attributes
+    ----------
+    image_s
+        Seconds that an image takes; None for the fast renderer's own.
+    batch
+        Images.
+    repetitions
+        Batches of each way.
+    """
+
+    image_s: float | None
+    batch: int
+    repetitions: int
+
+    @property
+    def parts(self) -> int:
+        """Into which the batch is cut."""
+        return len(cuts(self.batch))
+
+    def shapes(self) -> np.ndarray:
+        """Return ``(batch, 12)`` parameters."""
+        found = np.tile(defaults(), (self.batch, 1))
+        for seed, name in enumerate(("m1", "m2")):
+            draw = np.random.default_rng(seed)
+            found[:, INDEX[name]] = np.exp(draw.normal(2.25, 0.4, self.batch))
+        if self.image_s is not None:
+            found[:, INDEX["n1_1"]] = TIMED + 1000 * self.image_s
+        return found
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was measured of one way in one case: medians over batches.
+
+    Attributes
+    ----------
+    image_s, batch, parts
+        Of the case.
+    seconds
+        That a batch took.
+    calls
+        That brought its parts.
+    cpu_s
+        Processor time of this process, all of its threads.
+    ratio
+        Median over batches of the local pool's seconds to these, the two taken one after the other.
+    """
+
+    kind: str
+    workers: int
+    image_s: float | None
+    batch: int
+    parts: int
+    seconds: float
+    calls: float
+    cpu_s: float
+    ratio: float
+
+
+def settings(pool: str, workers: int) -> RunSettings:
+    """Return what a pool is made of."""
+    return RunSettings(rendering=RenderSettings(pool=pool, workers=workers, worker_cpus=0.01))
+
+
+def measure(ways: list[Way], case: Case) -> list[Row]:
+    """Render the case's batches in turns, in another order each time."""
+    shapes, taken = case.shapes(), defaultdict(list)
+    for turn in range(case.repetitions):
+        first = turn % len(ways)
+        for way in ways[first:] + ways[:first]:
+            taken[way].append(_one(way, shapes))
+    base = {way.workers: taken[way] for way in ways if way.kind == "local"}
+    rows = []
+    for way in ways:
+        seconds, calls, cpu = map(statistics.median, zip(*taken[way], strict=True))
+        ratio = statistics.median(
+            here[0] / there[0] for here, there in zip(base[way.workers], taken[way], strict=True)
+        )
+        rows.append(
+            Row(
+                way.kind,
+                way.workers,
+                case.image_s,
+                case.batch,
+                case.parts,
+                seconds,
+                calls,
+                cpu,
+                ratio,
+            )
+        )
+    return rows
+
+
+def _one(way: Way, shapes: np.ndarray) -> tuple[float, float, float]:
+    """Return the seconds, the calls and this process's processor time of a batch."""
+    size = getattr(way.pool, "call_size", None)
+    if size is not None:
+        size.single = way.kind != "ray"
+    calls, cpu = size.calls if size else 0, time.process_time()
+    started = time.perf_counter()
+    way.pool.render(shapes)
+    took = time.perf_counter() - started
+    calls = size.calls - calls if size else len(cuts(len(shapes)))
+    return took, calls, time.process_time() - cpu
+
+
+def pending_s(ray, many: int) -> float:
+    """Return the seconds for a look at so many answers that are not there yet."""
+
+    def never() -> None:
+        """Not run: no node has room for it."""
+
+    nobody = ray.remote(never).options(num_cpus=10**6)
+    refs = [nobody.remote() for _ in range(many)]
+    taken = []
+    for _ in range(20):
+        started = time.perf_counter()
+        ray.wait(refs, num_returns=len(refs), timeout=0)
+        taken.append(time.perf_counter() - started)
+    for ref in refs:
+        ray.cancel(ref)
+    return statistics.median(taken)
+
+
+def load() -> str:
+    """Return how busy this computer is, in words."""
+    return f"load average {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "load unknown"
