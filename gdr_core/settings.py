@@ -223,6 +223,11 @@ class RenderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
                 f"A worker is to take {self.worker_cpus:g} CPUs and {self.worker_gpus:g} GPUs; "
                 f"give numbers from 0."
             )
+        if self.worker_gpus > 1 and self.worker_gpus % 1:
+            raise BadSettings(
+                f"A worker is to take {self.worker_gpus:g} GPUs; give a part of one or a whole "
+                f"number."
+            )
         if self.worker_memory < 0:
             raise BadSettings(
                 f"The memory of a worker is {self.worker_memory} MB; give 0 for no limit, or more."

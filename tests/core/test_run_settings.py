@@ -139,6 +139,7 @@ def test_the_grid_follows_the_image_size_unless_it_is_given(size, side):
         ({"rendering": RenderSettings(pool="slurm")}, "no renderer pool named 'slurm'; .* ray"),
         ({"rendering": RenderSettings(worker_cpus=-1)}, "take -1 CPUs"),
         ({"rendering": RenderSettings(worker_gpus=math.nan)}, "nan GPUs"),
+        ({"rendering": RenderSettings(worker_gpus=1.5)}, "1.5 GPUs; give a part of one or"),
         ({"rendering": RenderSettings(worker_memory=-1)}, "memory of a worker is -1 MB"),
         ({"rendering": RenderSettings(recycle_after=-1)}, "after -1 images"),
         ({"seed": -1}, "seed is -1"),

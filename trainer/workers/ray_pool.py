@@ -89,6 +89,7 @@ class RayPool:
         self._tell = tell
         self._told: set[str] = set()
         self._refused: dict[str, str] = {}
+        self._troubles: list[str] = []
         self._blenders: dict[str, str] = {}
         self._lost_on: dict[Part, list[str]] = {}
         self._most_parts = SHARES
@@ -110,13 +111,15 @@ class RayPool:
 
     def close(self) -> None:
         """End all workers, and leave the cluster."""
-        stopping = [ref for worker in self._workers if (ref := worker.stop()) is not None]
-        if stopping:
-            self._ray.wait(stopping, num_returns=len(stopping), timeout=_STOP_S)
-        for worker in self._workers:
-            worker.end()
-        self._workers.clear()
-        self._cluster.leave()
+        try:
+            stopping = [ref for worker in self._workers if (ref := worker.stop()) is not None]
+            if stopping:
+                self._ray.wait(stopping, num_returns=len(stopping), timeout=_STOP_S)
+            for worker in self._workers:
+                worker.end()
+            self._workers.clear()
+        finally:
+            self._cluster.leave()
 
     def render(self, parameters: np.ndarray, lights: np.ndarray | None = None) -> np.ndarray:
         """See :class:`trainer.render_pool.RenderPool`."""
@@ -243,8 +246,10 @@ class RayPool:
     def _look_at_nodes(self) -> None:
         """Have as many workers as suit the nodes that there are."""
         self._look_at = time.monotonic() + LOOK_EVERY_S
-        nodes = [node for node in self._cluster.nodes() if node.id not in self._refused]
-        self._room = sum(node.fits(self._needs) for node in nodes)
+        nodes = self._cluster.nodes()
+        good = [node for node in nodes if node.id not in self._refused]
+        self._room = sum(node.fits(self._needs) for node in good)
+        self._troubles = [self._refused[node.id] for node in nodes if node.id in self._refused]
         # No more than a batch has parts.
         chosen = max(1, min(self._room, self._most_parts, MOST_WORKERS["ray"]))
         wanted = self._rendering.workers or chosen
@@ -261,10 +266,9 @@ class RayPool:
 
     def _wait_for_somebody(self) -> None:
         """Tell that there is no worker, and end the run when there will be none."""
-        if not self._room and self._refused:
+        if not self._room and self._troubles:
             raise GdrError(
-                f"No render worker could be started on the cluster. "
-                f"{next(reversed(self._refused.values()))}"
+                f"No render worker could be started on the cluster. {self._troubles[-1]}"
             )
         waited = self._nobody.look()
         if not self._room and waited > NOBODY_TOLD_S:

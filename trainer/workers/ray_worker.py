@@ -165,6 +165,8 @@ class RayWorker:
 
     def restart(self) -> None:
         """End its process, and have Ray start another one."""
+        self._pulse = None
+        self._quiet.restart()
         ray.kill(self._actor, no_restart=False)
 
     def end(self) -> None:
