@@ -43,6 +43,9 @@ def main() -> None:
     parser.add_argument(
         "--repetitions", type=int, default=15, help="batches of each way; slow ones fewer (15)"
     )
+    parser.add_argument(
+        "--fast", action="store_true", help="only the fast renderer, with one and two workers"
+    )
     parser.add_argument("--out", metavar="FILE", help="write what was measured, as JSON")
     options = parser.parse_args()
     many = options.repetitions
@@ -53,11 +56,14 @@ def main() -> None:
         Case(0.005, 256, max(3, many // 3)),
         Case(0.05, 64, max(3, many // 5)),
     ]
+    counts = WORKERS
+    if options.fast:
+        cases, counts = cases[:1], (1, 2)
     blender.WORKER_SCRIPT = Path(__file__).with_name("worker.py")
     ray.init("local", num_cpus=8, include_dashboard=False, log_to_driver=False)
     try:
         with tempfile.TemporaryDirectory(prefix="gdr-") as logs, contextlib.ExitStack() as stack:
-            compared = _ways(stack, Path(logs))
+            compared = _ways(stack, Path(logs), counts)
             rows = [row for case in cases for row in ways.measure(compared, case)]
             trip_s = next(way.pool.call_size.trip_s for way in compared if way.kind == "ray")
         pending = {many: ways.pending_s(ray, many) for many in (8, 128, 2048)}
@@ -69,10 +75,10 @@ def main() -> None:
         Path(options.out).write_text(json.dumps(found, indent=1), encoding="utf-8")
 
 
-def _ways(stack: contextlib.ExitStack, logs: Path) -> list[Way]:
+def _ways(stack: contextlib.ExitStack, logs: Path, counts: tuple[int, ...]) -> list[Way]:
     """Open all pools, and render with each until all of its workers are warm."""
     found = []
-    for count in WORKERS:
+    for count in counts:
         local = LocalPool(ways.settings("local", count), lambda: None, logs / f"local-{count}")
         stack.callback(local.close)
         cluster = RayPool(ways.settings("ray", count), lambda: None)
@@ -97,12 +103,15 @@ def _print(rows: list[Row], trip_s: float, pending: dict[int, float]) -> None:
     print(_table([row for row in rows if row.kind != SINGLE]))
     for kind in ("local", "ray"):
         timed = [row for row in rows if row.image_s is not None and row.kind.startswith(kind)]
+        if not timed:
+            continue
         found = model.fit(timed)
         away = np.abs(found.residuals)
         print(
             f"\nModel of {kind}, {len(timed)} rows: s = {1e3 * found.serial:.2f} ms, "
             f"c = {1e3 * found.call:.2f} ms a call, q = {1e3 * found.part:.2f} ms a part, "
-            f"o = {1e3 * found.worker:.2f} ms a part in its worker; residuals "
+            f"b = {1e3 * found.worker_call:.2f} ms a call and o = "
+            f"{1e3 * found.worker_part:.2f} ms a part in their worker; residuals "
             f"{np.sqrt((away**2).mean()):.1%} rms, {away.max():.1%} at most."
         )
         for row, residual in zip(timed, found.residuals, strict=True):

@@ -3,12 +3,12 @@
 
 The batch of ``B`` images is cut into ``P`` parts, brought to ``N`` workers by ``C`` calls::
 
-    T = s + c C + q P + (P / N) (o + t)
+    T = s + c C + q P + (C / N) b + (P / N) (o + t)
 
 ``t`` is the time to render a part and known. ``s`` is serial, once a batch; ``c`` and ``q`` are
-serial too, for each call and each part, in the process that hands them out; ``o`` is what a part
-costs a worker beside rendering. These four are fitted. Where ``P`` is no multiple of ``N`` the
-slowest worker has ``ceil(P / N)`` parts.
+serial too, for each call and each part, in the process that hands them out; ``b`` and ``o`` are
+what a call and a part cost a worker beside rendering, at the same time as other workers. These five
+are fitted. Where ``P`` is no multiple of ``N`` the slowest worker has ``ceil(P / N)`` parts.
 """
 
 from __future__ import annotations
@@ -38,19 +38,22 @@ class Model:
     serial: float
     call: float
     part: float
-    worker: float
+    worker_call: float
+    worker_part: float
     residuals: tuple[float, ...] = ()
 
     def seconds(self, part_s: float, parts: int, workers: int, calls: float) -> float:
         """Return ``T``."""
-        rounds = math.ceil(parts / workers)
         handing_out = self.call * calls + self.part * parts
-        return self.serial + handing_out + rounds * (self.worker + part_s)
+        rounds = math.ceil(parts / workers)
+        working = math.ceil(calls / workers) * self.worker_call
+        return self.serial + handing_out + working + rounds * (self.worker_part + part_s)
 
     def most_workers(self, part_s: float, trip_s: float) -> float:
         """Return the workers that are as fast as parts are handed out, however large the batch."""
         together = calls_for(part_s, trip_s)
-        return (self.worker + part_s) / max(1e-9, self.part + self.call / together)
+        working = self.worker_part + part_s + self.worker_call / together
+        return working / max(1e-9, self.part + self.call / together)
 
 
 def calls_for(part_s: float, trip_s: float) -> int:
@@ -63,7 +66,9 @@ def fit(rows: Sequence[Row]) -> Model:
 
     No cost is negative: the smallest one that came out so is left out and the others fitted again.
     """
-    columns = np.array([[1.0, r.calls, r.parts, r.parts / r.workers] for r in rows])
+    columns = np.array(
+        [[1.0, r.calls, r.parts, r.calls / r.workers, r.parts / r.workers] for r in rows]
+    )
     known = np.array([math.ceil(r.parts / r.workers) * _part_s(r) for r in rows])
     measured = np.array([r.seconds for r in rows])
     kept = list(range(columns.shape[1]))

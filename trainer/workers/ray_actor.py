@@ -58,7 +58,7 @@ class RenderActor:
                 return answer | {"trouble": str(error)}
         return answer | self._host.description
 
-    def render(self, parts: list[dict[str, Any]], count: int) -> dict[str, Any]:
+    def render(self, parts: list[dict[str, Any]], count: int) -> tuple:
         """See :meth:`.ray_host.RayHost.render`."""
         return self._host.render(parts, count)
 

@@ -56,7 +56,7 @@ class RayHost:
         said = self._pool.greeting
         return {"blender": said.blender, "device": said.device}
 
-    def render(self, parts: list[dict[str, Any]], count: int) -> dict[str, Any]:
+    def render(self, parts: list[dict[str, Any]], count: int) -> tuple:
         """Render some parts of a batch of ``count`` shapes.
 
         Parameters
@@ -66,10 +66,11 @@ class RayHost:
 
         Returns
         -------
-        dict
-            ``images`` of all parts, one after the other, or None with ``trouble``, a sentence, and
-            ``to_blame``, which is ``shapes`` or ``node``; ``seconds`` that this took, of which the
-            worker spent ``rendering``; ``notices`` for a person.
+        tuple
+            A dictionary, then the images of each part. In the former, ``trouble`` is empty, or a
+            sentence, with ``to_blame``, which is ``shapes`` or ``node``, and no images;
+            ``seconds`` is what this took, of which the worker spent ``rendering``; ``notices`` are
+            for a person.
         """
         started, rendered = time.perf_counter(), self._pool.seconds_rendering
         todo = [
@@ -77,20 +78,22 @@ class RayHost:
             for p in parts
         ]
         batch = Batch.of_parts(todo, count, self._size)
-        answer: dict[str, Any] = {"images": None, "trouble": "", "to_blame": ""}
+        answer: dict[str, Any] = {"trouble": "", "to_blame": ""}
+        images: list[np.ndarray | None] = [None] * len(todo)
         try:
             self._pool.render_batch(batch)
-            answer["images"] = np.concatenate([batch.images[part.rows] for part in todo])
+            images = [batch.images[part.rows] for part in todo]
         except NoWorkerStarts as error:
             answer |= {"trouble": str(error), "to_blame": "node"}
         except GdrError as error:
             answer |= {"trouble": str(error), "to_blame": "shapes"}
         notices, self._notices[:] = list(self._notices), []
-        return answer | {
+        answer |= {
             "seconds": time.perf_counter() - started,
             "rendering": self._pool.seconds_rendering - rendered,
             "notices": notices,
         }
+        return answer, *images
 
     def close(self) -> None:
         """End the worker."""

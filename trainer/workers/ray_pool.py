@@ -172,22 +172,30 @@ class RayPool:
 
     def _take(self, batch: Batch) -> None:
         """Wait for answers, and take those that there are."""
-        whose = {ref: worker for worker in self._workers for ref in worker.waited_for()}
-        if not whose:
+        refs = [ref for worker in self._workers for ref in worker.waited_for()]
+        if not refs:
             time.sleep(_WAIT_S)
             return
-        refs = list(whose)
         done, _ = self._ray.wait(refs, num_returns=len(refs), timeout=0)
-        if not done:
-            done, _ = self._ray.wait(refs, num_returns=1, timeout=_WAIT_S)
-        for ref in done:
-            if whose[ref] in self._workers and ref in whose[ref].waited_for():
-                self._take_one(whose[ref], ref, batch)
+        if not self._take_done(set(done), batch):
+            more = min(len(done) + 1, len(refs))
+            self._ray.wait(refs, num_returns=more, timeout=_WAIT_S)
+
+    def _take_done(self, done: set, batch: Batch) -> bool:
+        """Take the answers of which all is here; return whether there were any."""
+        any_taken = False
+        for worker in list(self._workers):
+            for ref in worker.answered(done):
+                # What was taken before it may have cost the worker.
+                if worker in self._workers and ref in worker.waited_for():
+                    self._take_one(worker, ref, batch)
+                    any_taken = True
+        return any_taken
 
     def _take_one(self, worker: RayWorker, ref: Any, batch: Batch) -> None:
         starts = worker.is_start(ref)
         try:
-            answer = self._ray.get(ref, timeout=_FETCH_S)
+            answer, *images = self._ray.get([ref, *worker.images_with(ref)], timeout=_FETCH_S)
         except self._ray.exceptions.RayError as error:
             if starts:
                 self._fail_to_start(worker, error)
@@ -199,15 +207,15 @@ class RayPool:
             return
         call = worker.take(ref)
         if call is not None:
-            if answer["images"] is not None:
+            if not answer["to_blame"]:
                 trip = time.perf_counter() - call.sent - answer["seconds"]
                 self.call_size.note(
                     len(call.parts), answer["seconds"], trip if call.alone else None
                 )
-            self._take_answer(worker, call, answer, batch)
+            self._take_answer(worker, call, answer, images, batch)
 
     def _take_answer(
-        self, worker: RayWorker, call: Call, answer: dict[str, Any], batch: Batch
+        self, worker: RayWorker, call: Call, answer: dict[str, Any], images: list, batch: Batch
     ) -> None:
         for notice in answer["notices"]:
             self._tell_once(notice.partition(":")[0], f"On {worker.host}: {notice}")
@@ -219,10 +227,8 @@ class RayPool:
             return
         if answer["to_blame"]:
             raise GdrError(answer["trouble"])
-        images, start = answer["images"], 0
-        for part in call.parts:
-            batch.put(part, images[start : start + len(part)])
-            start += len(part)
+        for part, found in zip(call.parts, images, strict=True):
+            batch.put(part, found)
         self.seconds_rendering += answer["rendering"]
 
     # --- workers that come and go ----------------------------------------------------------------

@@ -32,8 +32,9 @@ class Call:
 
     Attributes
     ----------
-    ref
-        Ray's name of the answer.
+    ref, images
+        Ray's names of the answer and of the images of each part. Those of a part are small enough
+        at 64 pixels to travel in Ray's own messages, past the nodes' object stores.
     alone
         Whether the worker had nothing else to do when it was sent.
     sent
@@ -41,6 +42,7 @@ class Call:
     """
 
     ref: ray.ObjectRef
+    images: list[ray.ObjectRef]
     parts: list[Part]
     alone: bool
     sent: float = field(default_factory=time.perf_counter)
@@ -106,8 +108,12 @@ class RayWorker:
         ]
         if not self.calls:
             self._quiet.restart()
-        ref = self._actor.render.remote(plain, count)
-        self.calls.append(Call(ref, parts, alone=not self.calls))
+        refs = self._actor.render.options(num_returns=1 + len(parts)).remote(plain, count)
+        self.calls.append(Call(refs[0], refs[1:], parts, alone=not self.calls))
+
+    def images_with(self, ref: ray.ObjectRef) -> list[ray.ObjectRef]:
+        """Return what comes with this answer."""
+        return next((call.images for call in self.calls if call.ref == ref), [])
 
     def take(self, ref: ray.ObjectRef) -> Call | None:
         """Return the call that this answers, which is done with; None for what is no call."""
@@ -134,9 +140,14 @@ class RayWorker:
     # --- what is watched -------------------------------------------------------------------------
 
     def waited_for(self) -> list[ray.ObjectRef]:
-        """Return all that it is to answer."""
-        others = [ref for ref in (self._started, self._pulse) if ref is not None]
-        return [call.ref for call in self.calls] + others
+        """Return all that it is to answer, images included, so that Ray brings them here."""
+        found = [ref for call in self.calls for ref in (call.ref, *call.images)]
+        return found + [ref for ref in (self._started, self._pulse) if ref is not None]
+
+    def answered(self, here: set[ray.ObjectRef]) -> list[ray.ObjectRef]:
+        """Return the answers that can be taken, given all that is here by now."""
+        found = [call.ref for call in self.calls if here.issuperset((call.ref, *call.images))]
+        return found + [ref for ref in (self._started, self._pulse) if ref in here]
 
     def look_after(self) -> bool:
         """Ask it to start, or for its pulse, where that is due; return whether it hangs.
