@@ -326,6 +326,7 @@ def test_calls_grow_where_the_network_is_slow():
     size.note(parts=1, seconds=0.1, trip=0.1)
     assert size.parts(waiting=400, workers=2) == 50
     assert size.parts(waiting=8, workers=2) == 4
+    assert size.parts(waiting=120, workers=2) == 30
     assert size.parts(waiting=1, workers=2) == 1
     for _ in range(16):
         size.note(parts=2, seconds=20.0, trip=None)

@@ -42,7 +42,10 @@ class CallSize:
         if not self._trips:
             return 1
         hidden = math.ceil(HIDE * self.trip_s / max(self.part_s, 1e-6))
-        return max(1, min(hidden, MOST_PARTS, math.ceil(waiting / workers)))
+        share = max(1, math.ceil(waiting / workers))
+        # Calls as large as each other, so that workers end together.
+        calls = math.ceil(share / max(1, min(hidden, MOST_PARTS)))
+        return math.ceil(share / calls)
 
     @property
     def trip_s(self) -> float:
