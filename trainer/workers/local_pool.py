@@ -324,15 +324,15 @@ class LocalPool:
         One at a time, so that there is one Blender more than there should be, and no more.
         """
         for worker in list(self._workers):
-            if worker.successor is not None and worker.successor.ready and not worker.retired:
-                worker.retired = True
+            if worker.successor is not None and worker.successor.ready:
                 self._workers.append(worker.successor)
+                worker.successor, worker.retired = None, True
                 log.info("A render worker that made %d images is renewed", worker.rendered)
             if worker.retired and not any(part.wanted for part in worker.parts):
                 self._workers.remove(worker)
                 self._end(worker)
         limit = self._rendering.recycle_after
-        if not limit or any(worker.successor for worker in self._workers):
+        if not limit or any(worker.successor or worker.retired for worker in self._workers):
             return
         for worker in self._workers:
             if worker.rendered >= limit:
@@ -434,13 +434,8 @@ class LocalPool:
 
     def _everyone(self) -> list[Worker]:
         """Return all workers and those that start to succeed one."""
-        found = list(self._workers)
-        found += [
-            worker.successor
-            for worker in self._workers
-            if worker.successor is not None and worker.successor not in self._workers
-        ]
-        return found
+        starting = [worker.successor for worker in self._workers if worker.successor is not None]
+        return self._workers + starting
 
 
 def _nothing() -> None:

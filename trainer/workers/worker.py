@@ -61,7 +61,7 @@ class Worker:
     rendered
         Images that it has made since it was started, or since its successor failed to start.
     successor
-        The worker that takes its place once that one is ready, if any.
+        The worker that starts to take its place, until that one is ready.
     retired
         Whether its successor is there: it finishes what it has, and gets no more.
     """
