@@ -70,7 +70,7 @@ def test_targets_that_are_read_badly_are_rendered_more_often(generator):
     mean = torch.cat((torch.zeros(19, 2), torch.full((1, 2), 50.0)))
     std = torch.cat((torch.full((19, 2), 0.01), torch.full((1, 2), 10.0)))
     drawn = proposals.at_targets(
-        1000, predicted(mean, std), torch.full((2,), 0.001).double(), generator
+        1000, predicted(mean, std), 1e-6 * torch.eye(2).double(), generator
     )
     assert (drawn[:, 0] > 20).float().mean() > 0.3
 
@@ -81,3 +81,17 @@ def test_the_best_renders_on_the_whole_are_searched_around(box, generator):
     truth = torch.tensor([[1.2, -1.3]]).double()
     near = proposals.around_best(100, renders, Renders(truth, square(truth)).boxes, generator)
     assert (near.mean(0) - truth[0]).abs().max() < 0.3
+
+
+def test_renders_go_farther_only_where_the_pictures_hardly_show_it():
+    std = torch.tensor([0.1, 0.2]).double()
+    # The sum of both in spreads is seen well, their difference as little as the second argument.
+    for shown, times in ((1e-3, 3.0), (0.05, 2.0), (0.5, 1.0)):
+        way = torch.tensor([1.0, -1.0]).double() / 2**0.5
+        inside = torch.eye(2).double() - torch.outer(way, way) * (1 - shown**2)
+        sensitivity = inside / torch.outer(std, std)
+        around = proposals.farther_where_hidden(std, sensitivity, 0.7, 0.1, 3.0)
+        scaled = around / torch.outer(std, std)
+        assert (way @ scaled @ way).sqrt().item() == pytest.approx(0.7 * times)
+        across = way.flip(0).abs()
+        assert (across @ scaled @ across).sqrt().item() == pytest.approx(0.7)

@@ -62,7 +62,8 @@ class NetworkReader(Reader):
         options = self._options
         wide = round(options.network_wide * options.network_next)
         width = (options.network_jitter * prediction.spread).clamp(min=0.03)
-        near = proposals.at_targets(options.network_next - wide, prediction, width, generator)
+        around = torch.diag(width**2)
+        near = proposals.at_targets(options.network_next - wide, prediction, around, generator)
         plan = torch.cat((near, self._box.draw(wide, generator)))
         return plan[torch.randperm(len(plan), generator=generator)]
 

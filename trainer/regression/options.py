@@ -41,6 +41,9 @@ class RegressionOptions:
         still moves is the sign of it.
     emulated_jitter
         As ``jitter``, with the emulator.
+    emulated_seen, emulated_farthest
+        Farther, by at most that factor, along directions in which a spread changes a picture by
+        less than this share of what targets differ by.
     emulated_next
         Renders before its next reading, over those made: a batch at least.
     mismatch
@@ -68,6 +71,8 @@ class RegressionOptions:
     picture_precision: float = 0.045
     still: float = 0.06
     emulated_jitter: float = 0.7
+    emulated_seen: float = 0.1
+    emulated_farthest: float = 3.0
     emulated_next: float = 0.06
     mismatch: float = 6.0
     network_first: int = 300

@@ -104,8 +104,14 @@ class PixelReader(Reader):
         if self.sensitivity is not None:
             count = max(count, round(options.emulated_next * len(renders)))
             wide = max(1, round(options.share_wide * count))
-            width = (options.emulated_jitter * found.std).clamp(min=0.01)
-            near = proposals.at_targets(count - wide, prediction, width, generator)
+            around = proposals.farther_where_hidden(
+                found.std.clamp(min=0.01),
+                self.sensitivity,
+                options.emulated_jitter,
+                options.emulated_seen,
+                options.emulated_farthest,
+            )
+            near = proposals.at_targets(count - wide, prediction, around, generator)
             return torch.cat((near, self._box.draw(wide, generator)))
         wide = max(1, round(options.share_wide * count))
         alike = round(options.share_alike * count)

@@ -59,8 +59,8 @@ class Probe:
         if not ripe.any():
             return None
         self._tried, self._pairs = int(ripe.nonzero()[0]), max(1, count // 2)
-        width = 0.5 * prediction.spread
-        base = proposals.at_targets(self._pairs, prediction, width, generator)
+        around = torch.diag((0.5 * prediction.spread) ** 2)
+        base = proposals.at_targets(self._pairs, prediction, around, generator)
         twins = base.clone()
         twins[:, self._tried] = box.draw(self._pairs, generator)[:, self._tried]
         return torch.cat((base, twins))

@@ -44,14 +44,35 @@ class Box:
 
 
 def at_targets(
-    count: int, prediction: Prediction, width: torch.Tensor, generator: torch.Generator
+    count: int, prediction: Prediction, around: torch.Tensor, generator: torch.Generator
 ) -> torch.Tensor:
     """Return ``(count, K)`` draws from the predictions of random targets, each widened by a normal
-    distribution of standard deviations ``width`` ``(K,)``."""
+    distribution of covariance ``around`` ``(K, K)``."""
     which = _choose(count, prediction, generator)
-    factor = torch.linalg.cholesky(prediction.covariance + torch.diag(width**2 + 1e-8))[which]
+    least = 1e-8 * torch.eye(len(around), dtype=around.dtype)
+    factor = torch.linalg.cholesky(prediction.covariance + around + least)[which]
     noise = _noise(count, prediction, generator)
     return prediction.mean[which] + (factor @ noise[..., None])[..., 0]
+
+
+def farther_where_hidden(
+    std: torch.Tensor, sensitivity: torch.Tensor, jitter: float, seen: float, farthest: float
+) -> torch.Tensor:
+    """Return a covariance ``(K, K)`` for renders around what is believed of a target.
+
+    ``jitter`` times as wide as the targets spread, ``std`` ``(K,)``, but up to ``farthest`` times
+    wider along directions in which a spread changes a picture by less than the share ``seen`` of
+    what targets differ by: there it takes more of a change to learn what it does.
+
+    Parameters
+    ----------
+    sensitivity
+        ``(K, K)``, see :class:`trainer.regression.reader.Reader`.
+    """
+    scale = torch.outer(std, std)
+    sizes, axes = torch.linalg.eigh(sensitivity * scale)
+    factor = jitter * (seen / sizes.clamp(min=1e-12).sqrt()).clamp(1.0, farthest)
+    return (axes * factor**2) @ axes.T * scale
 
 
 def search(
