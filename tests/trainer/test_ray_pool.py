@@ -61,6 +61,9 @@ def cluster():
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("RAY_AUTH_MODE", "disabled")
         patch.setenv("PYTHONPATH", str(ROOT))
+        # Where it notes the address of the newest cluster, in a folder that it expects to exist.
+        patch.setenv("RAY_TMPDIR", folder)
+        Path(folder, "ray").mkdir()
         found = Cluster()
         try:
             # Ray misses a node that is gone within two seconds, not ten.
