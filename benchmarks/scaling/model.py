@@ -24,6 +24,9 @@ from trainer.workers.ray_calls import HIDE
 
 from .ways import Row
 
+HEAVY_S = 0.1
+"""An image that takes longer is taken for one of Blender's engines, which have a part for each."""
+
 
 @dataclass(frozen=True)
 class Model:
@@ -93,17 +96,18 @@ def predictions(model: Model, images_s: Sequence[float], workers: int, trip_s: f
         "|---|---:|---:|---:|---:|---:|",
     ]
     for image_s in images_s:
-        part_s = image_s * LARGEST_PART
-        full = workers * LARGEST_PART
-        gains = [_gain(model, part_s, n, workers, trip_s) for n in (64, full, 4 * full)]
+        images = LARGEST_PART if image_s < HEAVY_S else 1
+        part_s, full = images * image_s, images * workers
+        gains = [
+            _gain(model, part_s, batch // images, workers, trip_s) for batch in (64, full, 4 * full)
+        ]
         most = model.most_workers(part_s, trip_s)
         cells = [f"{gains[0]:.1f}", f"{full}", f"{gains[1]:.0f}", f"{gains[2]:.0f}", f"{most:,.0f}"]
         lines.append(f"| {_in_words(image_s)} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _gain(model: Model, part_s: float, batch: int, workers: int, trip_s: float) -> float:
-    parts = batch // LARGEST_PART
+def _gain(model: Model, part_s: float, parts: int, workers: int, trip_s: float) -> float:
     one, many = (
         model.seconds(part_s, parts, n, _calls(part_s, parts, n, trip_s)) for n in (1, workers)
     )

@@ -12,7 +12,7 @@ import pytest
 
 from gdr_core.errors import GdrError
 from trainer.workers import memory, patience
-from trainer.workers.batch import LARGEST_PART, Batch, cuts
+from trainer.workers.batch import LARGEST_PART, Batch, cuts, largest_part
 from trainer.workers.choice import choose_workers, physical_cores, workers_for
 
 
@@ -63,6 +63,14 @@ def test_parts_are_even_and_cover_the_batch(count):
     for workers in (1, 2, 4, 8):
         if count >= 8:
             assert len(parts) % workers == 0
+
+
+def test_heavy_renders_are_shared_one_by_one():
+    largest = largest_part("cycles")
+    assert largest_part("fast") == LARGEST_PART
+    assert [part.stop - part.start for part in cuts(64, largest)] == [1] * 64
+    batch = Batch(np.zeros((13, 12)), None, 4, largest)
+    assert [len(part) for part in batch.waiting] == [1] * 13
 
 
 def test_a_batch_is_complete_when_nothing_is_missing():

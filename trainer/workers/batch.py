@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A batch of renders, cut into parts that workers share.
 
-How it is cut depends on the number of shapes alone. A draw's rounding depends on the place in its
-atlas, so the images are the same to the last bit for any number of workers, and with them the run.
+How it is cut depends on the number of shapes and the renderer alone. A draw's rounding depends on
+the place in its atlas, so the images are the same to the last bit for any number of workers, and
+with them the run. Blender's engines draw one image after the other, so a part of theirs is one
+image, and as many workers can share a batch as it has images.
 """
 
 from __future__ import annotations
@@ -19,12 +21,19 @@ from gdr_core.errors import GdrError
 SHARES = 8
 """Parts are a multiple of this, which 1, 2, 4 and 8 workers share evenly."""
 LARGEST_PART = 8
-"""Shapes a request at most."""
+"""Shapes a request at most, of a renderer that takes milliseconds for one ..."""
+QUICK = ("fast", "solid")
+"""... as these do; the others take one a request."""
 
 
-def cuts(count: int) -> list[slice]:
+def largest_part(renderer: str) -> int:
+    """Return how many shapes a request has at most."""
+    return LARGEST_PART if renderer in QUICK else 1
+
+
+def cuts(count: int, largest: int = LARGEST_PART) -> list[slice]:
     """Return the rows of each part of ``count`` shapes: as even as can be, none empty."""
-    parts = min(count, SHARES * math.ceil(count / (SHARES * LARGEST_PART)))
+    parts = min(count, SHARES * math.ceil(count / (SHARES * largest)))
     return [slice(i * count // parts, (i + 1) * count // parts) for i in range(parts)]
 
 
@@ -63,6 +72,8 @@ class Batch:
         ``(N,)`` or None for the scene's own.
     size
         Width and height of an image in pixels.
+    largest
+        Shapes a part at most.
 
     Attributes
     ----------
@@ -74,7 +85,13 @@ class Batch:
         Parts without images.
     """
 
-    def __init__(self, parameters: np.ndarray, lights: np.ndarray | None, size: int):
+    def __init__(
+        self,
+        parameters: np.ndarray,
+        lights: np.ndarray | None,
+        size: int,
+        largest: int = LARGEST_PART,
+    ):
         parameters = np.ascontiguousarray(parameters, dtype=np.float32)
         count = len(parameters)
         if lights is not None and lights.shape != (count,):
@@ -84,7 +101,7 @@ class Batch:
         self.images = np.empty((count, size, size, 3), dtype=np.uint8)
         self.waiting = deque(
             Part(rows, parameters[rows], lights[rows] if len(lights) else lights)
-            for rows in cuts(count)
+            for rows in cuts(count, largest)
         )
         self.missing = len(self.waiting)
 

@@ -23,7 +23,7 @@ from gdr_core.messages import RenderFailure, RenderReply, RenderRequest, WorkerR
 from gdr_core.settings import RunSettings
 
 from .. import blender
-from .batch import Batch, Part
+from .batch import Batch, Part, largest_part
 from .choice import choose_workers
 from .patience import START_S, Patience
 from .worker import Worker, WorkerLost, wait_any
@@ -180,7 +180,8 @@ class LocalPool:
 
     def render(self, parameters: np.ndarray, lights: np.ndarray | None = None) -> np.ndarray:
         """See :class:`trainer.render_pool.RenderPool`."""
-        batch = Batch(parameters, lights, self._size)
+        largest = largest_part(self._rendering.renderer)
+        batch = Batch(parameters, lights, self._size, largest)
         self.render_batch(batch)
         return batch.images
 

@@ -26,7 +26,7 @@ from gdr_core.errors import GdrError
 from gdr_core.settings import MOST_WORKERS, RenderSettings, RunSettings, TrainingSettings
 
 from .. import blender
-from .batch import SHARES, Batch, Part
+from .batch import SHARES, Batch, Part, largest_part
 from .choice import WORKER_MB
 from .local_pool import IN_FLIGHT, MAX_LOSSES
 from .memory import MB
@@ -123,7 +123,8 @@ class RayPool:
 
     def render(self, parameters: np.ndarray, lights: np.ndarray | None = None) -> np.ndarray:
         """See :class:`trainer.render_pool.RenderPool`."""
-        batch = Batch(parameters, lights, self._size)
+        largest = largest_part(self._rendering.renderer)
+        batch = Batch(parameters, lights, self._size, largest)
         self._lost_on.clear()
         if batch.missing > self._most_parts:
             self._most_parts, self._look_at = batch.missing, 0.0
