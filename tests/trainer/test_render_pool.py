@@ -48,7 +48,9 @@ def test_a_lost_worker_is_replaced_and_nothing_is_lost(expected, number):
 
     with open_pool(SETTINGS, disturb) as pool:
         polls = 10
-        pool.render(shapes(8))
+        # One that still starts is waited for much longer.
+        while not all(worker.ready for worker in pool._workers):
+            pool.render(shapes(8))
         victim = workers()[0]
         polls = 0
         for _ in range(30):
