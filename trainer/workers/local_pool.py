@@ -95,13 +95,13 @@ class LocalPool:
         self._ending: list[Worker] = []
         self._count = settings.rendering.workers or choose_workers(settings.rendering.worker_memory)
         self._belong(settings, check, log_dir, tell)
-        count = self._count
         try:
-            self._workers += [self._start() for _ in range(count)]
+            self._workers += [self._start() for _ in range(self._count)]
         except BaseException:
             self.close()
             raise
-        log.info("Starting %d render worker%s (%s)", count, "s" * (count > 1), self._blender)
+        plural = "s" * (self._count > 1)
+        log.info("Starting %d render worker%s (%s)", self._count, plural, self._blender)
 
     def _belong(
         self,
