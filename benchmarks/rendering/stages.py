@@ -40,7 +40,7 @@ def stage_times(renderer: fast.FastRenderer, parameters: np.ndarray) -> list[flo
     texels = fast.fast_curves.texels(*profiles)
     marks.append(time.process_time())
     curves = fast._texture(texels)
-    renderer._draw_places(atlas, curves, shapes, closed=True)
+    renderer._draw_places(atlas, curves, shapes)
     _wait(atlas._surface, 2, np.float32, "FLOAT")
     marks.append(time.process_time())
     renderer._draw_light(atlas, curves, shapes, np.zeros(len(parameters), np.uint32))

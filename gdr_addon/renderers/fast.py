@@ -3,8 +3,9 @@
 
 The spherical product makes a supershape from two profile curves, so a small texture of them
 (:mod:`.fast_curves`) is all that the shaders need; no mesh is ever built or uploaded. The first
-draw (:mod:`.fast_place_shader`) finds which place of the surface each pixel of an atlas shows, a
-tile a shape; the second (:mod:`.fast_light_shader`) lights the pixels as Blender's Solid mode does.
+draw (:mod:`.fast_place_shader`) casts a ray for each pixel of an atlas, a tile a shape, and finds
+which place of the surface it meets; the second (:mod:`.fast_light_shader`) lights the pixels as
+Blender's Solid mode does.
 """
 
 from __future__ import annotations
@@ -14,19 +15,16 @@ from itertools import pairwise
 
 import gpu
 import numpy as np
-from mathutils import Matrix
 
 from ...gdr_core.camera import Camera
-from . import fast_curves, fast_light_shader, fast_place_shader, look
+from . import fast_curves, fast_light_shader, fast_place_shader, fast_rays, look
 from .fast_atlas import Atlas
-from .fast_batch import surface_batch, tile_batch
+from .fast_batch import tile_batch
 from .points import check_batch, check_lights, drawable_profiles
 from .random_light import SCENE_LIGHT, studio_of
 
 _MAX_ATLAS = 2048
 """Pixels along a side of an atlas, at most: 64 MB of places, depth and colour."""
-_MAX_VERTICES = 8_000_000
-"""Vertices in one draw, at most, so that no draw holds a graphics card for seconds."""
 _FEW = 4
 """Shapes that are worth a draw of their own, so that one is read while the next is drawn."""
 _ATLASES = 2
@@ -53,11 +51,9 @@ class FastRenderer:
         self._fold = math.isqrt(samples)
         self._place_shader = fast_place_shader.compile_shader()
         self._light_shader = fast_light_shader.compile_shader()
-        self._surface = surface_batch(grid)
         self._tiles = tile_batch()
         self._view, self._projection = camera.arrays()
-        self._camera = Matrix((self._projection @ self._view).tolist())
-        self._clearance = _clearance(self._view, self._projection)
+        self._rays = _uniform_buffer(fast_rays.uniforms(self._view, self._projection))
         self._studio = look.studio()
         self._uniforms = self._uniforms_of(SCENE_LIGHT)
         self._atlases: list[Atlas] = []
@@ -78,16 +74,13 @@ class FastRenderer:
 
     def free(self) -> None:
         """Give back the atlases and the buffers."""
-        self._surface = self._tiles = self._uniforms = None
+        self._tiles = self._rays = self._uniforms = None
         self._place_shader = self._light_shader = None
         self._atlases = []
 
     def _render_part(self, parameters: np.ndarray, lights: np.ndarray, images: np.ndarray) -> None:
         longitude, latitude, _ = drawable_profiles(parameters, self._grid)
         curves = _texture(fast_curves.texels(longitude, latitude))
-        # A supershape is star-shaped around its centre, so its back faces are behind its front
-        # faces, unless the near plane cuts it open. Half the triangles need no drawing then.
-        closed = _radius(longitude, latitude) < self._clearance
         count, size = images.shape[:2]
         chunk = self._chunk(count, size)
         self._make_atlases(chunk, count, size)
@@ -97,7 +90,7 @@ class FastRenderer:
                 _read(images, *drawn.pop(0))
             atlas = self._atlases[start // chunk % len(self._atlases)]
             shapes = range(start, min(start + chunk, count))
-            self._draw(atlas, curves, shapes, lights, closed)
+            self._draw(atlas, curves, shapes, lights)
             drawn.append((atlas, shapes))
         for atlas, shapes in drawn:
             _read(images, atlas, shapes)
@@ -106,8 +99,7 @@ class FastRenderer:
         """Return how many shapes of so many are drawn at once."""
         side = min(_MAX_ATLAS, gpu.capabilities.max_texture_size_get())
         columns = _power_of_two(max(1, side // (size * self._fold)))
-        most = max(1, min(columns * columns, _MAX_VERTICES // math.prod(self._grid)))
-        draws = max(-(-count // most), min(_DRAWS, count // _FEW), 1)
+        draws = max(-(-count // (columns * columns)), min(_DRAWS, count // _FEW), 1)
         return -(-count // draws)
 
     def _make_atlases(self, chunk: int, count: int, size: int) -> None:
@@ -123,8 +115,8 @@ class FastRenderer:
 
     def _uniforms_of(self, seed: int) -> gpu.types.GPUUniformBuf:
         """Return what the shader must know to draw in the light of that seed."""
-        block = look.uniforms(self._view, self._projection, studio_of(seed, self._studio))
-        return gpu.types.GPUUniformBuf(gpu.types.Buffer("FLOAT", block.size, block.reshape(-1)))
+        studio = studio_of(seed, self._studio)
+        return _uniform_buffer(look.uniforms(self._view, self._projection, studio))
 
     def _uniforms_by_seed(self, lights: np.ndarray) -> dict[int, gpu.types.GPUUniformBuf]:
         own = {SCENE_LIGHT: self._uniforms}
@@ -137,34 +129,31 @@ class FastRenderer:
         curves: gpu.types.GPUTexture,
         shapes: range,
         lights: np.ndarray,
-        closed: bool,
     ) -> None:
         """Have shapes drawn; the graphics card need not have done it yet."""
         try:
-            self._draw_places(atlas, curves, shapes, closed)
+            self._draw_places(atlas, curves, shapes)
             self._draw_light(atlas, curves, shapes, lights)
             atlas.draw_mean()
         finally:
-            gpu.state.face_culling_set("NONE")
             gpu.state.depth_mask_set(False)
             gpu.state.depth_test_set("NONE")
 
-    def _draw_places(
-        self, atlas: Atlas, curves: gpu.types.GPUTexture, shapes: range, closed: bool
-    ) -> None:
+    def _draw_places(self, atlas: Atlas, curves: gpu.types.GPUTexture, shapes: range) -> None:
         """Draw shapes, as what they show where."""
         shader = self._place_shader
         with atlas.bind_places():
             gpu.state.depth_test_set("LESS_EQUAL")
             gpu.state.depth_mask_set(True)
             gpu.state.blend_set("NONE")
-            gpu.state.face_culling_set("BACK" if closed else "NONE")
+            gpu.state.face_culling_set("NONE")
             shader.bind()
             shader.uniform_sampler("curves", curves)
-            shader.uniform_float("camera", self._camera)
+            shader.uniform_block("rays", self._rays)
+            shader.uniform_int("grid", self._grid)
             shader.uniform_int("layout_", (atlas.columns, atlas.tile))
             shader.uniform_int("first", shapes.start)
-            self._surface.draw_instanced(shader, instance_count=len(shapes))
+            self._tiles.draw_instanced(shader, instance_count=len(shapes))
 
     def _draw_light(
         self, atlas: Atlas, curves: gpu.types.GPUTexture, shapes: range, lights: np.ndarray
@@ -184,7 +173,8 @@ class FastRenderer:
             shader.uniform_int("grid", self._grid)
             for first, end in pairwise([0, *changes.tolist(), len(lights)]):
                 shader.uniform_block("look", uniforms[int(lights[first])])
-                shader.uniform_int("layout_", (atlas.columns, first, shapes.start))
+                layout = (atlas.columns, atlas.tile, first, shapes.start)
+                shader.uniform_int("layout_", layout)
                 self._tiles.draw_instanced(shader, instance_count=end - first)
 
 
@@ -201,19 +191,9 @@ def _texture(texels: np.ndarray) -> gpu.types.GPUTexture:
     )
 
 
-def _radius(longitude: np.ndarray, latitude: np.ndarray) -> float:
-    """Return the radius of a ball around the origin that holds every shape of the batch."""
-    across = np.abs(longitude).max(initial=0.0) * np.abs(latitude[..., 0]).max(initial=0.0)
-    return float(np.hypot(np.sqrt(2.0) * across, np.abs(latitude[..., 1]).max(initial=0.0)))
-
-
-def _clearance(view: np.ndarray, projection: np.ndarray) -> float:
-    """Return how far the origin lies beyond the near plane; 0 for a mirrored view."""
-    clip = projection @ view
-    if np.linalg.det(view[:3, :3]) < 0 or np.linalg.det(projection) > 0:
-        return 0.0
-    near = clip[2] + clip[3]  # Positive on the visible side.
-    return float(near[3] / np.linalg.norm(near[:3]))
+def _uniform_buffer(block: np.ndarray) -> gpu.types.GPUUniformBuf:
+    """Return a uniform buffer of ``(K, 4)`` float32."""
+    return gpu.types.GPUUniformBuf(gpu.types.Buffer("FLOAT", block.size, block.reshape(-1)))
 
 
 def _power_of_two(number: int) -> int:

@@ -9,21 +9,27 @@ of the latitude lies a face, whose normal is the cross product of its diagonals.
 
 so that its direction takes only the direction of ``D``, the distance ``(A x B) / |D|`` of the line
 through ``A`` and ``B`` from the axis, and the direction of ``(dc, dz)``. These are made here, in
-double precision, for each segment of a curve; what is left for each face is a few products.
+double precision, for each segment of a curve; what is left for each face is a few products. So are
+the linear functions that are 1 along a segment (:mod:`.fast_walk`), and what bounds the shape.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-ROWS = 3
+from ...gdr_core.superformula import angles
+from .fast_bounds import bounds
+
+ROWS = 6
 """Rows of the texture a shape takes."""
 _TINY = 1e-300
 """A divisor for what is zero."""
+_STEEP = 1e12
+"""The steepest that a function gets: products of two are still numbers in single precision."""
 
 
 def texels(longitude: np.ndarray, latitude: np.ndarray) -> np.ndarray:
-    """Return the texture's content, three rows a shape.
+    """Return the texture's content, six rows a shape.
 
     Texel ``k + 1`` of a shape's rows holds, for ``k`` from -1 on,
 
@@ -31,18 +37,24 @@ def texels(longitude: np.ndarray, latitude: np.ndarray) -> np.ndarray:
     2. the direction from ``A[k]`` to ``A[k + 1]`` and its line's distance from the axis; the curve
        goes round;
     3. the direction from ``C[k]`` to ``C[k + 1]``; before the first and after the last the normal
-       at the south and at the north pole.
+       at the south and at the north pole;
+    4. two linear functions of x and y, by their factors: one that is 1 along the segment from
+       ``A[k]`` on, and one that is 1 at ``A[k]`` and does not change across its direction; this
+       curve too goes round;
+    5. the same for ``C[k]``;
+    6. from its first texel on, what bounds the shape (:func:`.fast_bounds.bounds`), two directions
+       a texel.
 
     Parameters
     ----------
     longitude, latitude
         ``(N, U, 2)`` and ``(N, V, 2)`` (:func:`gdr_core.superformula.profile`). All zeros for a
-        shape that is not to be seen: triangles without an area cover no pixel.
+        shape that is not to be seen: what bounds it holds nothing then.
 
     Returns
     -------
     numpy.ndarray
-        ``(3 N, max(U, V) + 1, 4)`` float32.
+        ``(6 N, max(U, V) + 1, 4)`` float32.
     """
     count, columns, rows = len(longitude), longitude.shape[1], latitude.shape[1]
     around = np.array(longitude, dtype=np.float64)
@@ -61,7 +73,35 @@ def texels(longitude: np.ndarray, latitude: np.ndarray) -> np.ndarray:
     out[:, 1, [0, columns]] = out[:, 1, [columns - 1, 1]]
     out[:, 2, 1:rows, :2] = rise
     out[:, 2, [0, rows], :3] = _pole_normals(around, side, distance, rise[:, [0, -1]])
+    longitudes, latitudes = angles((columns, rows))
+    out[:, 3, 1:columns, :2] = _through_both(around, side)
+    out[:, 3, columns, :2] = out[:, 3, 1, :2]
+    out[:, 3, 1 : columns + 1, 2:] = _along_direction(around, longitudes)
+    out[:, 4, 1:rows, :2] = _through_both(along, rise)
+    out[:, 4, 1 : rows + 1, 2:] = _along_direction(along, latitudes)
+    planes = bounds(around, along).reshape(count, -1, 4)
+    out[:, 5, : planes.shape[1]] = planes
     return out.reshape(count * ROWS, -1, 4)
+
+
+def _through_both(curve: np.ndarray, along: np.ndarray) -> np.ndarray:
+    """Return the linear functions that are 1 at both ends of a segment, ``(N, K - 1, 2)``.
+
+    ``along`` has the segments' directions.
+    """
+    across = np.stack((along[..., 1], -along[..., 0]), axis=-1)
+    distance = (curve[:, :-1] * across).sum(axis=-1, keepdims=True)
+    return across / np.maximum(distance, 1.0 / _STEEP)
+
+
+def _along_direction(curve: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Return the linear functions that are 1 at a point and change along its direction only.
+
+    ``at`` are the points' angles; ``(N, K, 2)``.
+    """
+    radius = np.hypot(curve[..., :1], curve[..., 1:])
+    directions = np.stack((np.cos(at), np.sin(at)), axis=-1)
+    return directions / np.maximum(radius, 1.0 / _STEEP)
 
 
 def _pole_normals(

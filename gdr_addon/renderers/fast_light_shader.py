@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import gpu
 
-from . import fast_normals
+from . import fast_curves, fast_normals
 
 _TYPES = """
 struct Look {
@@ -35,10 +35,10 @@ _VERTEX = """
 void main()
 {
   int columns = layout_.x;
-  int spot = layout_.y + gl_InstanceID;
-  shape = layout_.z + spot;
-  where = corner * 2.0 - 1.0;
+  int spot = layout_.z + gl_InstanceID;
+  shape = layout_.w + spot;
   vec2 place = vec2(spot % columns, spot / columns);
+  tile = place * float(layout_.y);
   /* At the far end: nearer is only what the first stage has drawn. */
   gl_Position = vec4((place + corner) * (2.0 / float(columns)) - 1.0, 1.0, 1.0);
 }
@@ -92,6 +92,7 @@ void main()
 {
   vec2 cell = texelFetch(places, ivec2(gl_FragCoord.xy), 0).xy;
   vec3 n = mat3(look.view) * surface_normal(abs(cell.x) - 1.0, cell.y);
+  vec2 where = (gl_FragCoord.xy - tile) * (2.0 / float(layout_.y)) - 1.0;
   vec3 ray = look.ray.xyz + where.x * look.ray_right.xyz + where.y * look.ray_up.xyz;
   color = vec4(srgb(solid_light(normalize(cell.x < 0.0 ? -n : n), normalize(ray))), 1.0);
 }
@@ -104,21 +105,23 @@ def compile_shader() -> gpu.types.GPUShader:
     Its inputs: attribute ``corner`` (of a tile, 0 or 1), textures ``curves``
     (:mod:`.fast_curves`) and ``places`` (what the first stage drew), uniform block ``look``
     (:func:`.look.uniforms`), ``grid`` (columns and rows of the surface), ``layout_`` (columns of
-    the atlas; the tile of the first instance; the shape in the atlas' first tile).
+    the atlas; pixels along a tile; the tile of the first instance; the shape in the atlas' first
+    tile).
     """
     stages = gpu.types.GPUStageInterfaceInfo("gdr_supershape_light")
     stages.flat("INT", "shape")
-    stages.smooth("VEC2", "where")
+    stages.flat("VEC2", "tile")
 
     info = gpu.types.GPUShaderCreateInfo()
     info.typedef_source(_TYPES)
+    info.define("ROWS", str(fast_curves.ROWS))
     info.vertex_in(0, "VEC2", "corner")
     info.vertex_out(stages)
     info.fragment_out(0, "VEC4", "color")
     info.sampler(0, "FLOAT_2D", "curves")
     info.sampler(1, "FLOAT_2D", "places")
     info.uniform_buf(0, "Look", "look")
-    info.push_constant("IVEC3", "layout_")
+    info.push_constant("IVEC4", "layout_")
     info.push_constant("IVEC2", "grid")
     info.vertex_source(_VERTEX)
     info.fragment_source(fast_normals.SOURCE + _LIGHT + _FRAGMENT)

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 SOURCE = """
 /* What is known of the longitude's or the latitude's point `index`, from -1 on. */
-vec4 curve(int row, int index) { return texelFetch(curves, ivec2(index + 1, 3 * shape + row), 0); }
+vec4 curve(int row, int index)
+{
+  return texelFetch(curves, ivec2(index + 1, ROWS * shape + row), 0);
+}
 
 /* The unit normal of the face between a segment of the longitude and one of the latitude. */
 vec3 face_normal(vec3 side, vec2 rise)

@@ -10,13 +10,6 @@ from gdr.gdr_addon.renderers import fast as fast_module
 from gdr.gdr_core.errors import BadSettings
 
 
-def assert_same(images: np.ndarray, others: np.ndarray) -> None:
-    """Assert equality, to the rounding of the place in the atlas: a level here and there."""
-    distance = np.abs(images.astype(int) - others).max(axis=-1)
-    assert (distance > 1).mean() < 2e-4
-    assert (distance > 0).mean() < 5e-3
-
-
 @pytest.mark.parametrize("name", ["fast", "solid"])
 def test_no_shapes_no_images(renderer, name):
     images = renderer(name).render(np.empty((0, 12), np.float32), SIZE)
@@ -50,12 +43,12 @@ def test_place_in_the_batch_changes_nothing(renderer):
     made = renderer("fast")
     batch = np.concatenate((simple_shapes(10), wild_shapes(10)))
     alone = np.concatenate([made.render(row[None], SIZE) for row in batch])
-    assert_same(made.render(batch, SIZE), alone)
-    assert_same(made.render(batch[::-1], SIZE)[::-1], alone)
+    np.testing.assert_array_equal(made.render(batch, SIZE), alone)
+    np.testing.assert_array_equal(made.render(batch[::-1], SIZE)[::-1], alone)
     many = np.concatenate((batch, simple_shapes(45, seed=1), batch))
     images = made.render(many, SIZE)
-    assert_same(images[:20], alone)
-    assert_same(images[-20:], alone)
+    np.testing.assert_array_equal(images[:20], alone)
+    np.testing.assert_array_equal(images[-20:], alone)
 
 
 def test_giants_stay_in_their_tile(renderer):
@@ -77,7 +70,9 @@ def test_any_number_of_shapes(renderer, count):
     assert images.shape == (count, 32, 32, 3)
     picked = sorted({0, count // 2, count - 1})
     for index in picked:
-        assert_same(images[index : index + 1], made.render(batch[index : index + 1], 32))
+        np.testing.assert_array_equal(
+            images[index : index + 1], made.render(batch[index : index + 1], 32)
+        )
 
 
 def test_big_batches_are_drawn_in_chunks(renderer, monkeypatch):
@@ -85,9 +80,7 @@ def test_big_batches_are_drawn_in_chunks(renderer, monkeypatch):
     whole = renderer("fast", grid=(12, 12)).render(batch, 32)
     monkeypatch.setattr(fast_module, "_MAX_ATLAS", 128)
     chunked = renderer("fast", grid=(12, 12)).render(batch, 32)
-    assert_same(chunked, whole)
-    monkeypatch.setattr(fast_module, "_MAX_VERTICES", 3 * 144)
-    assert_same(renderer("fast", grid=(12, 12)).render(batch[:20], 32), whole[:20])
+    np.testing.assert_array_equal(chunked, whole)
 
 
 def test_the_largest_images_and_the_finest_grid(renderer):

@@ -29,6 +29,7 @@ def shader() -> gpu.types.GPUShader:
     """Return a shader that draws the normal of the vertex in column x and row y."""
     ensure_gpu()
     info = gpu.types.GPUShaderCreateInfo()
+    info.define("ROWS", str(fast_curves.ROWS))
     info.vertex_in(0, "VEC2", "corner")
     info.fragment_out(0, "VEC4", "normal")
     info.sampler(0, "FLOAT_2D", "curves")
