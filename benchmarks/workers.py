@@ -30,7 +30,6 @@ import numpy as np  # noqa: E402
 
 from gdr_core.parameters import INDEX, defaults  # noqa: E402
 from gdr_core.settings import RENDERERS, RenderSettings, RunSettings, TrainingSettings  # noqa: E402
-from trainer.workers.batch import LARGEST_PART  # noqa: E402
 from trainer.workers.local_pool import LocalPool  # noqa: E402
 
 
@@ -121,7 +120,7 @@ def main() -> None:
         print(f"\nOne request of one image at a time: {said}.")
     print(
         f"\n{options.renderer}, {options.grid} x {options.grid}, {options.size} px, batches of "
-        f"{options.batch} in parts of at most {LARGEST_PART}, medians of {options.repetitions} "
+        f"{options.batch}, medians of {options.repetitions} "
         f"taken in turns; {platform.system()} {platform.machine()}, {os.cpu_count()} cores"
         f"{_load()}."
     )

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trainer.workers.batch import LARGEST_PART
+from trainer.workers.batch import WORTH_A_WORKER
 from trainer.workers.ray_calls import HIDE
 
 from .ways import Row
@@ -96,7 +96,7 @@ def predictions(model: Model, images_s: Sequence[float], workers: int, trip_s: f
         "|---|---:|---:|---:|---:|---:|",
     ]
     for image_s in images_s:
-        images = LARGEST_PART if image_s < HEAVY_S else 1
+        images = WORTH_A_WORKER if image_s < HEAVY_S else 1
         part_s, full = images * image_s, images * workers
         gains = [
             _gain(model, part_s, batch // images, workers, trip_s) for batch in (64, full, 4 * full)

@@ -8,12 +8,13 @@ import statistics
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
+from unittest import mock
 
 import numpy as np
 
 from gdr_core.parameters import INDEX, defaults
 from gdr_core.settings import RenderSettings, RunSettings
-from trainer.workers.batch import cuts
+from trainer.workers import batch as batches
 from trainer.workers.ray_calls import CallSize
 
 TIMED = 1000.0
@@ -79,9 +80,17 @@ class Case:
     repetitions: int
 
     @property
-    def parts(self) -> int:
-        """Into which the batch is cut."""
-        return len(cuts(self.batch))
+    def largest_part(self) -> int:
+        """Images a part at most.
+
+        Where an image takes a known time, as few as where there are many workers, so that a few of
+        these are enough to tell what a part costs.
+        """
+        return batches.LARGEST_PART if self.image_s is None else batches.WORTH_A_WORKER
+
+    def parts(self, workers: int) -> int:
+        """Return the parts into which so many workers have the batch cut."""
+        return len(batches.cuts(self.batch, workers, self.largest_part))
 
     def shapes(self) -> np.ndarray:
         """Return ``(batch, 12)`` parameters."""
@@ -131,10 +140,11 @@ def settings(pool: str, workers: int) -> RunSettings:
 def measure(ways: list[Way], case: Case) -> list[Row]:
     """Render the case's batches in turns, in another order each time."""
     shapes, taken = case.shapes(), defaultdict(list)
-    for turn in range(case.repetitions):
-        first = turn % len(ways)
-        for way in ways[first:] + ways[:first]:
-            taken[way].append(_one(way, shapes))
+    with mock.patch.object(batches, "LARGEST_PART", case.largest_part):
+        for turn in range(case.repetitions):
+            first = turn % len(ways)
+            for way in ways[first:] + ways[:first]:
+                taken[way].append(_one(way, shapes, case.parts(way.workers)))
     base = {way.workers: taken[way] for way in ways if way.kind == "local"}
     rows = []
     for way in ways:
@@ -148,7 +158,7 @@ def measure(ways: list[Way], case: Case) -> list[Row]:
                 way.workers,
                 case.image_s,
                 case.batch,
-                case.parts,
+                case.parts(way.workers),
                 seconds,
                 calls,
                 cpu,
@@ -158,8 +168,8 @@ def measure(ways: list[Way], case: Case) -> list[Row]:
     return rows
 
 
-def _one(way: Way, shapes: np.ndarray) -> tuple[float, float, float]:
-    """Return the seconds, the calls and this process's processor time of a batch."""
+def _one(way: Way, shapes: np.ndarray, parts: int) -> tuple[float, float, float]:
+    """Return the seconds, the calls and this process's processor time of a batch of ``parts``."""
     size = getattr(way.pool, "call_size", None)
     if size is not None:
         size.single = way.kind != "ray"
@@ -167,7 +177,7 @@ def _one(way: Way, shapes: np.ndarray) -> tuple[float, float, float]:
     started = time.perf_counter()
     way.pool.render(shapes)
     took = time.perf_counter() - started
-    calls = size.calls - calls if size else len(cuts(len(shapes)))
+    calls = size.calls - calls if size else parts
     return took, calls, time.process_time() - cpu
 
 

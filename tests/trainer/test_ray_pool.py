@@ -261,7 +261,7 @@ def test_shapes_that_no_worker_survives_end_with_the_same_sentence(cluster, monk
     told, bad = [], shapes(40)
     bad[37, INDEX["n1_1"]] = DIE
     with open_pool(on_cluster(workers=1), lambda: None, tell=told.append) as pool:
-        with pytest.raises(GdrError, match=r"3 render workers .* \(36 to 40 of 40\).*exit code 9"):
+        with pytest.raises(GdrError, match=r"3 render workers .* shape \(38 of 40\).*exit code 9"):
             pool.render(bad)
         # What is left of that batch is in nobody's way.
         assert len(np.unique(pool.render(shapes(40)).reshape(40, -1), axis=0)) == 40

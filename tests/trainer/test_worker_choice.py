@@ -52,25 +52,29 @@ def test_memory_is_that_of_a_process_and_what_it_started():
     assert memory.used_mb(process.pid) == 0
 
 
+@pytest.mark.parametrize("workers", [1, 2, 3, 8, 100])
 @pytest.mark.parametrize("count", [*range(0, 70), 127, 128, 129, 1000])
-def test_parts_are_even_and_cover_the_batch(count):
+def test_parts_are_even_and_cover_the_batch(count, workers):
     rows = np.arange(count)
-    parts = [rows[part] for part in cuts(count)]
+    parts = [rows[part] for part in cuts(count, workers)]
     assert [*np.concatenate([rows[:0], *parts])] == [*rows]
     sizes = {len(part) for part in parts}
     assert not sizes or (max(sizes) - min(sizes) <= 1 and min(sizes) >= 1)
     assert all(size <= LARGEST_PART for size in sizes)
-    for workers in (1, 2, 4, 8):
-        if count >= 8:
-            assert len(parts) % workers == 0
+    assert len(parts) == count or len(parts) % workers == 0
+    assert len(parts) <= max(workers, 2 * count / LARGEST_PART + workers)
 
 
 def test_heavy_renders_are_shared_one_by_one():
-    largest = largest_part("cycles")
-    assert largest_part("fast") == LARGEST_PART
-    assert [part.stop - part.start for part in cuts(64, largest)] == [1] * 64
-    batch = Batch(np.zeros((13, 12)), None, 4, largest)
+    largest = largest_part("cycles", 64)
+    assert [part.stop - part.start for part in cuts(64, 2, largest)] == [1] * 64
+    batch = Batch(np.zeros((13, 12)), None, 4, largest=largest)
     assert [len(part) for part in batch.waiting] == [1] * 13
+
+
+def test_large_images_are_not_asked_for_by_the_hundred():
+    assert largest_part("fast", 64) == LARGEST_PART
+    assert [largest_part("solid", size) for size in (256, 512, 1024, 2048)] == [64, 16, 4, 1]
 
 
 def test_a_batch_is_complete_when_nothing_is_missing():
@@ -91,8 +95,31 @@ def test_a_batch_is_complete_when_nothing_is_missing():
         Batch(shapes, lights[:19], 4)
 
 
+def test_parts_that_cost_workers_are_cut_down_to_the_shape_that_is_to_blame():
+    shapes = np.random.default_rng(0).random((40, 12))
+    lights = np.arange(40, dtype=np.uint32)
+    batch = Batch(shapes, lights, 4, workers=2)
+    kept, part = batch.waiting
+    part.losses = 1
+    several = batch.pieces(part)
+    assert [len(piece) for piece in several] == [6, 7, 7]
+    assert batch.missing == 4
+    several[1].losses = 2
+    single = batch.pieces(several[1])
+    assert batch.missing == 10
+    for piece in (several[0], *single, several[2]):
+        batch.put(piece, np.full((len(piece), 4, 4, 3), piece.lights[0], np.uint8))
+        np.testing.assert_array_equal(piece.parameters, shapes[piece.rows].astype(np.float32))
+        assert piece.losses >= 1
+    batch.put(kept, np.zeros((20, 4, 4, 3), np.uint8))
+    assert batch.missing == 0
+    assert batch.images[26:33, 0, 0, 0].tolist() == [*range(26, 33)]
+    assert single[0].in_words(40) == "shape (27 of 40)"
+    assert several[2].in_words(40) == "shapes (34 to 40 of 40)"
+
+
 def test_lost_parts_are_next_in_their_order():
-    batch = Batch(np.zeros((40, 12)), None, 4)
+    batch = Batch(np.zeros((40, 12)), None, 4, workers=8)
     first, second, third = (batch.waiting.popleft() for _ in range(3))
     second.wanted = False
     batch.put_back([first, second, third])

@@ -47,7 +47,7 @@ def once(troubled, monkeypatch, tmp_path):
         (DIE, "lost and replaced, and its shapes are rendered again: it ended with exit code 9"),
         (HANG, "hung and was replaced, .* did not answer within"),
         (GROW, f"used too much memory and was replaced, .* more than {LIMIT_MB} MB"),
-        (MISSHAPE, r"wrong answer and was replaced, .* of shape \(5, 5, 32, 3\)"),
+        (MISSHAPE, r"wrong answer and was replaced, .* of shape \(20, 5, 32, 3\)"),
     ],
     ids=["died", "hung", "memory", "answer"],
 )
@@ -79,7 +79,7 @@ def test_a_worker_in_trouble_is_replaced_and_its_shapes_are_rendered(
 def test_shapes_that_no_worker_survives_end_with_a_sentence(troubled, trouble, says):
     told = []
     with open_pool(settings(worker_memory=LIMIT_MB), lambda: None, tell=told.append) as pool:
-        with pytest.raises(GdrError, match=rf"3 render workers .* \(36 to 40 of 40\).*{says}.*\.$"):
+        with pytest.raises(GdrError, match=rf"3 render workers .* shape \(38 of 40\).*{says}.*\.$"):
             pool.render(with_trouble(trouble))
         assert len(told) == 1
         assert len(np.unique(pool.render(shapes(40)).reshape(40, -1), axis=0)) == 40

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A batch of renders, cut into parts that workers share.
 
-How it is cut depends on the number of shapes and the renderer alone. A draw's rounding depends on
-the place in its atlas, so the images are the same to the last bit for any number of workers, and
-with them the run. Blender's engines draw one image after the other, so a part of theirs is one
-image, and as many workers can share a batch as it has images.
+An image depends on its own parameters alone, to the last bit, so that a batch may be cut in any
+way: into as few parts as its workers can share, for each part costs a request. Blender's engines
+draw one image after the other, so a part of theirs is one image, and as many workers can share a
+batch as it has images.
 """
 
 from __future__ import annotations
@@ -18,22 +18,35 @@ import numpy as np
 
 from gdr_core.errors import GdrError
 
-SHARES = 8
-"""Parts are a multiple of this, which 1, 2, 4 and 8 workers share evenly."""
-LARGEST_PART = 8
+LARGEST_PART = 64
 """Shapes a request at most, of a renderer that takes milliseconds for one ..."""
 QUICK = ("fast", "solid")
 """... as these do; the others take one a request."""
+_LARGEST_PIXELS = 2**22
+"""Pixels a request at most, of the quick ones too: 12 MB."""
+WORTH_A_WORKER = 8
+"""Shapes that the quick ones draw in about the time that another worker costs."""
 
 
-def largest_part(renderer: str) -> int:
-    """Return how many shapes a request has at most."""
-    return LARGEST_PART if renderer in QUICK else 1
+def largest_part(renderer: str, size: int) -> int:
+    """Return how many shapes of ``size`` pixels a request has at most."""
+    if renderer not in QUICK:
+        return 1
+    return max(1, min(LARGEST_PART, _LARGEST_PIXELS // size**2))
 
 
-def cuts(count: int, largest: int = LARGEST_PART) -> list[slice]:
-    """Return the rows of each part of ``count`` shapes: as even as can be, none empty."""
-    parts = min(count, SHARES * math.ceil(count / (SHARES * largest)))
+def most_workers(renderer: str, count: int) -> int:
+    """Return how many workers may share ``count`` shapes and all be of use."""
+    return max(8, -(-count // (WORTH_A_WORKER if renderer in QUICK else 1)))
+
+
+def cuts(count: int, workers: int = 1, largest: int = LARGEST_PART) -> list[slice]:
+    """Return the rows of each part of ``count`` shapes, none empty, as even as can be.
+
+    There are as few as so many workers share evenly.
+    """
+    workers = max(1, workers)
+    parts = min(count, workers * math.ceil(count / (workers * largest)))
     return [slice(i * count // parts, (i + 1) * count // parts) for i in range(parts)]
 
 
@@ -60,6 +73,15 @@ class Part:
     def __len__(self) -> int:
         return len(self.parameters)
 
+    def in_words(self, count: int) -> str:
+        """Say which of ``count`` shapes these are."""
+        first, last = self.rows.start + 1, self.rows.stop
+        return (
+            f"shape ({last} of {count})"
+            if first == last
+            else f"shapes ({first} to {last} of {count})"
+        )
+
 
 class Batch:
     """What is to be rendered, and what has been.
@@ -72,6 +94,8 @@ class Batch:
         ``(N,)`` or None for the scene's own.
     size
         Width and height of an image in pixels.
+    workers
+        That share it.
     largest
         Shapes a part at most.
 
@@ -90,6 +114,7 @@ class Batch:
         parameters: np.ndarray,
         lights: np.ndarray | None,
         size: int,
+        workers: int = 1,
         largest: int = LARGEST_PART,
     ):
         parameters = np.ascontiguousarray(parameters, dtype=np.float32)
@@ -101,7 +126,7 @@ class Batch:
         self.images = np.empty((count, size, size, 3), dtype=np.uint8)
         self.waiting = deque(
             Part(rows, parameters[rows], lights[rows] if len(lights) else lights)
-            for rows in cuts(count, largest)
+            for rows in cuts(count, workers, largest)
         )
         self.missing = len(self.waiting)
 
@@ -122,6 +147,24 @@ class Batch:
         """Take the images of a part."""
         self.images[part.rows] = images
         self.missing -= 1
+
+    def pieces(self, part: Part) -> list[Part]:
+        """Cut a part over which workers were lost, so that it gets clear which shape is to blame.
+
+        Into parts of a few shapes after the first loss, and of one after the second.
+        """
+        found = cuts(len(part), 1, WORTH_A_WORKER if part.losses < 2 else 1)
+        self.missing += len(found) - 1
+        start = part.rows.start
+        return [
+            Part(
+                slice(start + rows.start, start + rows.stop),
+                part.parameters[rows],
+                part.lights[rows] if len(part.lights) else part.lights,
+                part.losses,
+            )
+            for rows in found
+        ]
 
     def put_back(self, parts: Iterable[Part]) -> None:
         """Have parts rendered next that their worker did not render."""

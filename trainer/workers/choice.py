@@ -7,11 +7,12 @@ import os
 
 import psutil
 
-from .batch import SHARES
 from .memory import available_mb
 
 WORKER_MB = 700
 """What a worker needs: 420 to 650 MB were measured for the supershape (bpy 5.0, Blender 4.3)."""
+MOST = 8
+"""Workers at most; a person may ask for more."""
 
 
 def choose_workers(limit_mb: int = 0) -> int:
@@ -26,7 +27,7 @@ def choose_workers(limit_mb: int = 0) -> int:
 
 
 def workers_for(cores: int, available: float, each: float) -> int:
-    """Return the number of workers: 1 to :data:`.batch.SHARES`.
+    """Return the number of workers: 1 to :data:`MOST`.
 
     One for each physical core, less one for the trainer where there are more than two, and no more
     than the available memory holds.
@@ -39,7 +40,7 @@ def workers_for(cores: int, available: float, each: float) -> int:
         Memory, and what one worker needs of it, in MB.
     """
     wanted = cores - 1 if cores > 2 else cores
-    return max(1, min(wanted, int(available // each), SHARES))
+    return max(1, min(wanted, int(available // each), MOST))
 
 
 def physical_cores() -> int:

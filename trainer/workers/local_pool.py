@@ -180,8 +180,8 @@ class LocalPool:
 
     def render(self, parameters: np.ndarray, lights: np.ndarray | None = None) -> np.ndarray:
         """See :class:`trainer.render_pool.RenderPool`."""
-        largest = largest_part(self._rendering.renderer)
-        batch = Batch(parameters, lights, self._size, largest)
+        largest = largest_part(self._rendering.renderer, self._size)
+        batch = Batch(parameters, lights, self._size, self._count, largest)
         self.render_batch(batch)
         return batch.images
 
@@ -389,10 +389,10 @@ class LocalPool:
             if first.losses >= MAX_LOSSES:
                 log.info("The shapes were %s", first.parameters.tolist())
                 raise GdrError(
-                    f"{first.losses} render workers in a row were lost over the same shapes "
-                    f"({first.rows.start + 1} to {first.rows.stop} of {len(batch.images)}). "
-                    f"Of the last one: {loss}."
+                    f"{first.losses} render workers in a row were lost over the same "
+                    f"{first.in_words(len(batch.images))}. Of the last one: {loss}."
                 ) from loss
+            parts[:1] = batch.pieces(first)
         batch.put_back(parts)
 
     def _report(self, loss: WorkerLost) -> None:

@@ -10,7 +10,9 @@ START_S = 120.0
 FIRST_ANSWER_S = 300.0
 """On top for a worker's first answer: it makes shaders, and a heavy scene is got ready."""
 UNKNOWN_IMAGE_S = 120.0
-"""For each image while none has been measured."""
+"""For each image while none has been measured ..."""
+UNKNOWN_S = 960.0
+"""... and at most; who has many of them in a request takes milliseconds for one."""
 TIMES_MEASURED = 20.0
 """Times the measured seconds for each image ..."""
 LEAST_S = 60.0
@@ -38,7 +40,7 @@ class Patience:
         """Return the seconds that ``images`` may take, as the first answer of a worker or not."""
         extra = FIRST_ANSWER_S if first else 0.0
         if self._image_s is None:
-            return extra + UNKNOWN_IMAGE_S * images
+            return extra + min(UNKNOWN_IMAGE_S * images, UNKNOWN_S)
         return extra + max(LEAST_S, TIMES_MEASURED * self._image_s * images)
 
 

@@ -26,7 +26,7 @@ from gdr_core.errors import GdrError
 from gdr_core.settings import MOST_WORKERS, RenderSettings, RunSettings, TrainingSettings
 
 from .. import blender
-from .batch import SHARES, Batch, Part, largest_part
+from .batch import Batch, Part, largest_part, most_workers
 from .choice import WORKER_MB
 from .local_pool import IN_FLIGHT, MAX_LOSSES
 from .memory import MB
@@ -92,7 +92,7 @@ class RayPool:
         self._troubles: list[str] = []
         self._blenders: dict[str, str] = {}
         self._lost_on: dict[Part, list[str]] = {}
-        self._most_parts = SHARES
+        self._most_workers = most_workers(settings.rendering.renderer, 0)
         self._room = 0
         self._nobody = Stopwatch()
         self._look_at = self._tend_at = 0.0
@@ -123,11 +123,13 @@ class RayPool:
 
     def render(self, parameters: np.ndarray, lights: np.ndarray | None = None) -> np.ndarray:
         """See :class:`trainer.render_pool.RenderPool`."""
-        largest = largest_part(self._rendering.renderer)
-        batch = Batch(parameters, lights, self._size, largest)
         self._lost_on.clear()
-        if batch.missing > self._most_parts:
-            self._most_parts, self._look_at = batch.missing, 0.0
+        most = most_workers(self._rendering.renderer, len(parameters))
+        if most > self._most_workers:
+            self._most_workers = most
+            self._look_at_nodes()
+        largest = largest_part(self._rendering.renderer, self._size)
+        batch = Batch(parameters, lights, self._size, len(self._workers), largest)
         for worker in self._workers:
             for call in worker.calls:
                 for part in call.parts:
@@ -257,8 +259,7 @@ class RayPool:
         good = [node for node in nodes if node.id not in self._refused]
         self._room = sum(node.fits(self._needs) for node in good)
         self._troubles = [self._refused[node.id] for node in nodes if node.id in self._refused]
-        # No more than a batch has parts.
-        chosen = max(1, min(self._room, self._most_parts, MOST_WORKERS["ray"]))
+        chosen = max(1, min(self._room, self._most_workers, MOST_WORKERS["ray"]))
         wanted = self._rendering.workers or chosen
         while len(self._workers) < wanted:
             self._workers.append(self._start())
@@ -360,26 +361,32 @@ class RayPool:
         calls = worker.lost()
         log.info("A render worker on %s (%s) was lost: %s", worker.host, worker.node[:8], error)
         self._tell_once("lost", f"{_LOST}: {_reason(error)} on {worker.host}")
-        if calls:
-            self._suspect(worker.node, calls[0].parts, len(batch.images))
-        for call in reversed(calls):
+        for call in reversed(calls[1:]):
             batch.put_back(call.parts)
+        if calls:
+            batch.put_back(self._suspects(worker.node, calls[0].parts, batch))
         self._look_at = 0.0
 
-    def _suspect(self, node: str, parts: list[Part], count: int) -> None:
-        """Note that a worker was lost over these parts, for which a lost node is not to blame."""
+    def _suspects(self, node: str, parts: list[Part], batch: Batch) -> list[Part]:
+        """Return the pieces of parts over which a worker was lost, to be rendered alone.
+
+        A node that was lost with its worker is to blame itself, and the parts are not.
+        """
         alive = {found.id for found in self._cluster.nodes()}
+        suspects: list[Part] = []
         for part in (part for part in parts if part.wanted):
-            nodes = self._lost_on.setdefault(part, [])
-            nodes.append(node)
+            nodes = [*self._lost_on.pop(part, []), node]
             part.losses = sum(each in alive for each in nodes)
             if part.losses >= MAX_LOSSES:
                 raise GdrError(
-                    f"{part.losses} render workers in a row were lost over the same shapes "
-                    f"({part.rows.start + 1} to {part.rows.stop} of {count}), on nodes that are "
-                    f"well. Give workers more memory (--worker-memory), or look at what these "
-                    f"shapes ask of it."
+                    f"{part.losses} render workers in a row were lost over the same "
+                    f"{part.in_words(len(batch.images))}, on nodes that are well. Give workers "
+                    f"more memory (--worker-memory), or look at what is asked of them there."
                 )
+            pieces = batch.pieces(part) if part.losses else [part]
+            self._lost_on |= dict.fromkeys(pieces, nodes)
+            suspects += pieces
+        return suspects
 
     # --- what is said ----------------------------------------------------------------------------
 
