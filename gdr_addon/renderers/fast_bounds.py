@@ -1,32 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What bounds a shape: slabs between two parallel planes, in a few directions."""
+"""What bounds a shape: slabs between two parallel planes, in nine directions.
+
+The axes, and halfway between two of them. With more, a ray takes longer to test than to walk.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
-DIRECTIONS = np.array(
-    [
-        (1, 0, 0),
-        (0, 1, 0),
-        (0, 0, 1),
-        (1, 1, 0),
-        (1, -1, 0),
-        (1, 0, 1),
-        (1, 0, -1),
-        (0, 1, 1),
-        (0, 1, -1),
-        (0, 0, 0),  # So that there are two for each texel.
-    ],
-    dtype=np.float64,
-)
-"""The axes, and halfway between two of them: with more, a ray takes longer to test than to walk."""
 _MARGIN = 1e-4
 """Of a bound; that rounding cuts nothing off."""
 
 
 def bounds(around: np.ndarray, along: np.ndarray) -> np.ndarray:
-    """Return the least and the greatest ``x . n`` of each shape's points, a little widened.
+    """Return the least and the greatest of a few sums of each shape's coordinates, widened a bit.
 
     Parameters
     ----------
@@ -36,12 +23,22 @@ def bounds(around: np.ndarray, along: np.ndarray) -> np.ndarray:
     Returns
     -------
     numpy.ndarray
-        ``(N, 10, 2)`` float64, for each ``n`` of :data:`DIRECTIONS`.
+        ``(N, 10, 2)`` float64, of x, y, z, x + y, x - y, x + z, x - z, y + z, y - z, and a zero,
+        which makes them even.
     """
-    # Of all points at one latitude, the outermost is that of the longitude's outermost point.
-    projected = around @ DIRECTIONS[:, :2].T
-    reach = np.stack((-projected.min(axis=1), projected.max(axis=1)), axis=-1)
-    height = along[:, :, 1, None, None] * DIRECTIONS[:, 2, None] * (-1.0, 1.0)
-    outermost = (along[:, :, 0, None, None] * reach[:, None] + height).max(axis=1)
-    widened = outermost + _MARGIN * np.abs(outermost)
-    return widened * (-1.0, 1.0)
+    x, y = around[..., 0], around[..., 1]
+    width, height = along[..., 0], along[..., 1]
+    # How far points reach out in x, y, x + y and x - y and against them, where the width is 1.
+    sums = np.stack((x, y, x + y, x - y), axis=1)
+    reach = np.stack((-sums.min(axis=2), sums.max(axis=2)), axis=2)
+    level = reach * width.max(axis=1)[:, None, None]
+    # Of the points at one height the outermost is that of the longitude's outermost point.
+    both = np.stack((-height, height), axis=1)[:, None, None]
+    slanted = (reach[:, :2, :, None, None] * width[:, None, None, None] + both).max(axis=4)
+
+    out = np.zeros((len(around), 10, 2))
+    out[:, [0, 1, 3, 4]] = level
+    out[:, 2] = both[:, 0, 0].max(axis=2)
+    out[:, [5, 7], 0], out[:, [5, 7], 1] = slanted[:, :, 0, 0], slanted[:, :, 1, 1]
+    out[:, [6, 8], 0], out[:, [6, 8], 1] = slanted[:, :, 0, 1], slanted[:, :, 1, 0]
+    return (out + _MARGIN * np.abs(out)) * (-1.0, 1.0)

@@ -7,6 +7,7 @@ import numpy as np
 from gdr.gdr_addon.renderers import look
 from gdr.gdr_core import parameters as table
 from gdr.gdr_core.camera import Camera, look_at, perspective
+from gdr.gdr_core.superformula import surface
 
 SIZE = 64
 
@@ -28,6 +29,20 @@ def wild_shapes(count: int, seed: int = 0) -> np.ndarray:
     other = [rng.uniform(0, 20, count), *rng.uniform(0.5, 2, (2, count))]
     other += [rng.uniform(0.5, 20, count), *rng.uniform(0.5, 10, (2, count))]
     return np.stack(half + other, axis=-1).astype(np.float32)
+
+
+def thin_shapes(count: int, seed: int = 0) -> np.ndarray:
+    """Return ``(count, 12)`` shapes with arms like needles and fins like paper, up to 100 m long.
+
+    Between the arms their radii go down to 1e-20.
+    """
+    rng = np.random.default_rng(seed)
+    batch = wild_shapes(40 * count, seed)
+    batch[:, [0, 6]] = rng.integers(3, 12, (len(batch), 2))
+    batch[:, [3, 9]] = np.exp(rng.uniform(-2.2, 0.0, (len(batch), 2)))
+    with np.errstate(all="ignore"):
+        size = np.abs(surface(batch)).max(axis=(1, 2, 3))
+    return batch[(size > 0.5) & (size < 100.0)][:count]
 
 
 def broken_shapes() -> np.ndarray:
