@@ -55,6 +55,7 @@ bench-convergence: .venv/bench ## Measure how many renders the estimators need (
 lint: $(READY) ## Check style
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	! git grep -nE '^(<<<<<<<|>>>>>>>) '
 
 format: $(READY) ## Put style right
 	$(BIN)/ruff check --fix

@@ -15,7 +15,7 @@ import numpy as np
 from gdr_core.settings import RunSettings
 
 from .workers.local_pool import LocalPool
-from .workers.ray_pool import RayPool
+from .workers.on_ray.pool import RayPool
 
 log = logging.getLogger(__name__)
 

@@ -26,7 +26,7 @@ import ray  # noqa: E402
 
 from trainer import blender  # noqa: E402
 from trainer.workers.local_pool import LocalPool  # noqa: E402
-from trainer.workers.ray_pool import RayPool  # noqa: E402
+from trainer.workers.on_ray.pool import RayPool  # noqa: E402
 
 from . import model, ways  # noqa: E402
 from .ways import Case, CountedCalls, Row, Way  # noqa: E402

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trainer.workers.batch import WORTH_A_WORKER
-from trainer.workers.ray_calls import HIDE
+from trainer.workers.on_ray.calls import HIDE
 
 from .ways import Row
 

@@ -15,7 +15,7 @@ import numpy as np
 from gdr_core.parameters import INDEX, defaults
 from gdr_core.settings import RenderSettings, RunSettings
 from trainer.workers import batch as batches
-from trainer.workers.ray_calls import CallSize
+from trainer.workers.on_ray.calls import CallSize
 
 TIMED = 1000.0
 """As in ``worker.py``."""

@@ -26,8 +26,9 @@ from trainer import blender, cli
 from trainer.controls import Controls, Stopped
 from trainer.render_pool import open_pool
 from trainer.run import Run
-from trainer.workers import ray_cluster, ray_pool
-from trainer.workers.ray_calls import CallSize
+from trainer.workers.on_ray import cluster as ray_cluster
+from trainer.workers.on_ray import pool as ray_pool
+from trainer.workers.on_ray.calls import CallSize
 
 if sys.platform != "linux":
     pytest.skip("Ray has no clusters of several nodes here", allow_module_level=True)
@@ -240,7 +241,7 @@ def test_a_cluster_with_other_code_is_told_so(cluster, monkeypatch):
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hung"])
 def test_a_lost_actor_is_started_again(cluster, expected, monkeypatch, number):
-    from trainer.workers import ray_worker
+    from trainer.workers.on_ray import worker as ray_worker
 
     monkeypatch.setattr(ray_worker, "PULSE_EVERY_S", 0.5)
     monkeypatch.setattr(ray_worker, "PULSE_S", 2.0)

@@ -25,18 +25,18 @@ from gdr_core import settings as settings_module
 from gdr_core.errors import GdrError
 from gdr_core.settings import MOST_WORKERS, RenderSettings, RunSettings, TrainingSettings
 
-from .. import blender
-from .batch import Batch, Part, largest_part, most_workers
-from .choice import WORKER_MB
-from .local_pool import IN_FLIGHT, MAX_LOSSES
-from .memory import MB
-from .patience import Stopwatch
-from .ray_calls import CallSize
-from .ray_cluster import Cluster
-from .ray_code import ROOT, code_id
+from ... import blender
+from ..batch import Batch, Part, largest_part, most_workers
+from ..choice import WORKER_MB
+from ..local_pool import IN_FLIGHT, MAX_LOSSES
+from ..memory import MB
+from ..patience import Stopwatch
+from .calls import CallSize
+from .cluster import Cluster
+from .same_code import ROOT, code_id
 
 if TYPE_CHECKING:
-    from .ray_worker import Call, RayWorker
+    from .worker import Call, RayWorker
 
 log = logging.getLogger(__name__)
 
@@ -292,7 +292,7 @@ class RayPool:
             )
 
     def _start(self) -> RayWorker:
-        from .ray_worker import RayWorker  # It needs Ray.
+        from .worker import RayWorker  # It needs Ray.
 
         options: dict[str, Any] = {
             "num_cpus": self._rendering.worker_cpus,

@@ -3,7 +3,7 @@
 
 The class is sent as it stands here, so that it arrives on a node that has not this code, or another
 version of it, and can say so. Hence it imports nothing of ours before :meth:`RenderActor.start`;
-all else is :mod:`.ray_host`, of which the node must have the same version.
+all else is :mod:`.host`, of which the node must have the same version.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class RenderActor:
         Parameters
         ----------
         order
-            ``code`` (:func:`.ray_code.code_id`), ``settings`` (a run's, as plain data) and
+            ``code`` (:func:`.same_code.code_id`), ``settings`` (a run's, as plain data) and
             ``script`` (the worker's, from the folder that has the code).
 
         Returns
@@ -39,27 +39,27 @@ class RenderActor:
         answer |= {"trouble": "", "blender": "", "device": ""}
         try:
             from gdr_core.errors import GdrError
-            from trainer.workers import ray_code, ray_host
+            from trainer.workers.on_ray import host, same_code
         except ImportError as error:
             return answer | {
                 "trouble": f"its Python cannot import the code that renders ({error}). Install "
                 f'the same version there as here, with pip install "gdr[ray,blender]", and '
                 f"restart Ray on it."
             }
-        if ray_code.code_id() != order["code"]:
+        if same_code.code_id() != order["code"]:
             return answer | {
-                "trouble": f"it has gdr {ray_code.code_id()}, and this computer "
+                "trouble": f"it has gdr {same_code.code_id()}, and this computer "
                 f"{order['code']}. Install the same version on both, and restart Ray on the node."
             }
         if self._host is None:
             try:
-                self._host = ray_host.RayHost(order)
+                self._host = host.RayHost(order)
             except GdrError as error:
                 return answer | {"trouble": str(error)}
         return answer | self._host.description
 
     def render(self, parts: list[dict[str, Any]], count: int) -> tuple:
-        """See :meth:`.ray_host.RayHost.render`."""
+        """See :meth:`.host.RayHost.render`."""
         return self._host.render(parts, count)
 
     def pulse(self) -> None:

@@ -17,10 +17,10 @@ import numpy as np
 from gdr_core import settings
 from gdr_core.errors import GdrError
 
-from .. import blender
-from .batch import Batch, Part
-from .local_pool import LocalPool, NoWorkerStarts
-from .ray_code import ROOT
+from ... import blender
+from ..batch import Batch, Part
+from ..local_pool import LocalPool, NoWorkerStarts
+from .same_code import ROOT
 
 
 class RayHost:
@@ -29,7 +29,7 @@ class RayHost:
     Parameters
     ----------
     order
-        As :meth:`.ray_actor.RenderActor.start` has it.
+        As :meth:`.actor.RenderActor.start` has it.
 
     Raises
     ------

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gdr_core import __version__
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 """The folder that has the packages."""
 _PACKAGES = ("blendtorch", "gdr_addon", "gdr_core", "trainer/workers")
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import ray
 
-from . import ray_actor
-from .batch import Part
-from .patience import Stopwatch
+from ..batch import Part
+from ..patience import Stopwatch
+from . import actor as actor_code
 
 PULSE_EVERY_S = 10.0
 """A worker that answers nothing for so long is asked whether it lives ..."""
@@ -23,7 +23,7 @@ STARTS_AGAIN_S = 1.0
 _PULSE = "pulse"
 
 # Arrives also where this code is not; see there.
-ray.cloudpickle.register_pickle_by_value(ray_actor)
+ray.cloudpickle.register_pickle_by_value(actor_code)
 
 
 @dataclass(eq=False)
@@ -58,7 +58,7 @@ class RayWorker:
     options
         Of the actor: what it needs, and where it must not be.
     order
-        As :meth:`.ray_actor.RenderActor.start` takes it.
+        As :meth:`.actor.RenderActor.start` takes it.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ class RayWorker:
         self.node = self.host = ""
         self.failed_starts = 0
         self._order = order
-        actor = ray.remote(concurrency_groups={_PULSE: 1})(ray_actor.RenderActor)
+        actor = ray.remote(concurrency_groups={_PULSE: 1})(actor_code.RenderActor)
         self._actor = actor.options(**options).remote()
         self._pulse: ray.ObjectRef | None = None
         self._quiet = Stopwatch()
