@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import bpy
-from bpy.props import IntProperty, StringProperty
+from bpy.props import EnumProperty, IntProperty, StringProperty
 
 from ..gdr_core.packages import TRAINER_PACKAGES
 from . import ids, kept_trainer, registration, text
@@ -17,7 +17,7 @@ from .properties import RELATIVE_PATH
 PYTHON_VARIABLE = "GDR_TRAINER_PYTHON"
 """Environment variable with the trainer's Python where the preferences name none."""
 
-WORKER_SETTINGS = ("workers", "worker_memory", "recycle_after")
+WORKER_SETTINGS = ("pool", "workers", "worker_memory", "recycle_after")
 """Those of :class:`gdr_core.settings.RenderSettings` that belong to the machine."""
 
 NO_PYTHON = (
@@ -52,12 +52,33 @@ class GDR_AP_preferences(bpy.types.AddonPreferences):
         max=240,
         update=_let_trainer_go,
     )
+    pool: EnumProperty(
+        name="Render On",
+        description="Where a run's render workers are",
+        items=(
+            ("local", "This Computer", "Workers on this computer"),
+            (
+                "ray",
+                "Ray Cluster",
+                "Workers on the computers of a Ray cluster; the trainer's Python needs Ray, and "
+                "each computer the same version of gdr",
+            ),
+        ),
+        default="local",
+        update=_let_trainer_go,
+    )
+    ray_address: StringProperty(
+        name="Cluster",
+        description="Address of the Ray cluster, HOST:PORT as ray start --head names it; empty for "
+        "that of the environment variable RAY_ADDRESS, or for a cluster of this computer alone",
+        update=_let_trainer_go,
+    )
     workers: IntProperty(
         name="Workers",
-        description="Render workers of a run, 0 to choose by the machine's cores and memory",
+        description="Render workers of a run, 0 to choose by the cores and memory that there are",
         default=0,
         min=0,
-        max=64,
+        soft_max=64,
     )
     worker_memory: IntProperty(
         name="Memory a Worker (MB)",
@@ -100,6 +121,8 @@ class GDR_AP_preferences(bpy.types.AddonPreferences):
         column = layout.column(align=True)
         for name in WORKER_SETTINGS:
             column.prop(self, name)
+            if name == "pool" and self.pool == "ray":
+                column.prop(self, "ray_address")
         column.prop(self, "keep_trainer")
         layout.prop(self, "runs_folder")
         if not self.runs_folder:
@@ -146,10 +169,17 @@ def python_problem(context: bpy.types.Context) -> str:
     return NO_PYTHON
 
 
-def worker_settings(context: bpy.types.Context) -> dict[str, int]:
+def worker_settings(context: bpy.types.Context) -> dict[str, int | str]:
     """Return how render workers are kept on this machine, by :data:`WORKER_SETTINGS`."""
     preferences = of(context)
     return {name: getattr(preferences, name) for name in WORKER_SETTINGS} if preferences else {}
+
+
+def ray_address(context: bpy.types.Context) -> str:
+    """Return the address of the cluster to render on, "" for that of the environment."""
+    preferences = of(context)
+    on_cluster = preferences and preferences.pool == "ray"
+    return preferences.ray_address.strip() if on_cluster else ""
 
 
 def keep_seconds(context: bpy.types.Context) -> float:

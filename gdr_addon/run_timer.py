@@ -76,7 +76,12 @@ def newest() -> RunView:
 
 
 def start(
-    context: bpy.types.Context, settings: RunSettings, python: str, runs: Path, keep: float = 0.0
+    context: bpy.types.Context,
+    settings: RunSettings,
+    python: str,
+    runs: Path,
+    keep: float = 0.0,
+    ray_address: str = "",
 ) -> None:
     """Start a run of the context's scene.
 
@@ -88,6 +93,8 @@ def start(
         Where the run gets its folder.
     keep
         Seconds for which the trainer stays afterwards, for the next run.
+    ray_address
+        Of the cluster to render on; empty for that of the environment.
 
     Raises
     ------
@@ -100,11 +107,14 @@ def start(
     if _run is not None:
         raise RuntimeError("A run is at work already.")
     folder = trainer_process.new_run_folder(runs)
+    # What is for this Blender is not for those of a cluster.
+    on_cluster = settings.rendering.pool == "ray"
     launch = Launch(
         python=python,
         settings=settings,
         folder=folder,
-        worker_packages=trainer_process.worker_packages(),
+        worker_packages=() if on_cluster else trainer_process.worker_packages(),
+        ray_address=ray_address,
         # Nobody clicks there, and no timer would look after it.
         keep=0.0 if bpy.app.background else keep,
     )

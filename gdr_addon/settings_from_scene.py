@@ -10,6 +10,7 @@ from ..gdr_core.errors import BadSettings
 from ..gdr_core.families import Distribution
 from ..gdr_core.resolution import automatic_grid
 from ..gdr_core.settings import (
+    PoolName,
     RenderSettings,
     RunSettings,
     Start,
@@ -24,6 +25,7 @@ from .scene_defaults import DEMO_HIDDEN
 def to_settings(
     scene: bpy.types.Scene,
     *,
+    pool: PoolName = "local",
     workers: int = 0,
     worker_memory: int = 0,
     recycle_after: int = 0,
@@ -36,7 +38,7 @@ def to_settings(
     ----------
     scene
         Whose settings.
-    workers, worker_memory, recycle_after, blender
+    pool, workers, worker_memory, recycle_after, blender
         Of :class:`gdr_core.settings.RenderSettings`; they belong to the machine, not to the file.
     with_camera
         Look at the camera's object, which needs an evaluated scene; not while drawing.
@@ -58,6 +60,7 @@ def to_settings(
             samples=gdr.samples or None,
             denoise=gdr.denoise,
             device=gdr.render_device,
+            pool=pool,
             workers=workers,
             worker_memory=worker_memory,
             recycle_after=recycle_after,

@@ -39,6 +39,8 @@ class Launch:
         The folder with ``trainer``, ``gdr_core`` and ``blendtorch``.
     worker_packages
         Folders in which render workers find zmq and msgspec.
+    ray_address
+        Of the cluster to render on; empty for that of the environment.
     arguments
         What the Python is told to run.
     keep
@@ -50,6 +52,7 @@ class Launch:
     folder: Path
     root: Path = field(default_factory=trainer_process.root_folder)
     worker_packages: tuple[Path, ...] = ()
+    ray_address: str = ""
     arguments: tuple[str, ...] = ("-m", "trainer", "serve")
     keep: float = 0.0
 
@@ -61,7 +64,7 @@ class Launch:
     @property
     def program(self) -> tuple:
         """What makes one trainer's process as good as another."""
-        return self.python, self.root, self.worker_packages, self.arguments
+        return self.python, self.root, self.worker_packages, self.ray_address, self.arguments
 
 
 class TrainerLink:
@@ -89,6 +92,9 @@ class TrainerLink:
         self.program = launch.program
         self._output: IO[bytes] | None = None
         credentials = Credentials.new()
+        extra = {**credentials.to_env()}
+        if launch.ray_address:
+            extra[trainer_process.RAY_ADDRESS] = launch.ray_address
         self.channel = btb.DuplexChannel("tcp://127.0.0.1:*", credentials=credentials, timeoutms=0)
         try:
             self._output = launch.output.open("wb")
@@ -96,7 +102,7 @@ class TrainerLink:
                 [launch.python, *launch.arguments],
                 env=trainer_process.environment(
                     launch.root,
-                    {**credentials.to_env(), trainer_process.ADDRESS: self.channel.address},
+                    {**extra, trainer_process.ADDRESS: self.channel.address},
                     launch.worker_packages,
                 ),
                 # Not the run folder, which a person may remove while the trainer stays.

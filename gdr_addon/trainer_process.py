@@ -11,6 +11,8 @@ from pathlib import Path
 
 ADDRESS = "GDR_ADDRESS"
 """Environment variable with the endpoint that the trainer connects to."""
+RAY_ADDRESS = "RAY_ADDRESS"
+"""Ray's environment variable with the address of its cluster."""
 WORKER_SITE_PACKAGES = "GDR_WORKER_SITE_PACKAGES"
 """Environment variable with the folders in which a render worker finds zmq and msgspec."""
 OUTPUT_LOG = "trainer-output.log"

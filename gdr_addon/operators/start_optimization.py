@@ -40,11 +40,11 @@ class GDR_OT_start_optimization(bpy.types.Operator):
         """Start the trainer; under ``--background``, also wait for its end."""
         scene_defaults.ensure(context.scene)
         try:
-            settings = to_settings(
-                context.scene,
-                blender=bpy.app.binary_path or "bpy",
-                **preferences.worker_settings(context),
-            )
+            workers = preferences.worker_settings(context)
+            # The computers of a cluster have Blenders of their own.
+            on_cluster = workers.get("pool") == "ray"
+            own_blender = "" if on_cluster else bpy.app.binary_path or "bpy"
+            settings = to_settings(context.scene, blender=own_blender, **workers)
             settings.check()
             run_timer.start(
                 context,
@@ -52,6 +52,7 @@ class GDR_OT_start_optimization(bpy.types.Operator):
                 preferences.trainer_python(context),
                 preferences.runs_folder(context),
                 preferences.keep_seconds(context),
+                preferences.ray_address(context),
             )
         except BadSettings as error:
             self.report({"ERROR"}, str(error))

@@ -49,6 +49,31 @@ def test_a_run_under_background_waits_for_its_end(scene):
     np.testing.assert_allclose(points, wanted, atol=1e-4)
 
 
+def test_a_run_on_a_cluster_of_this_computer_alone(scene, monkeypatch):
+    pytest.importorskip("ray")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    gdr, chosen = scene.gdr, bpy.context.preferences.addons["gdr"].preferences
+    gdr.steps, gdr.batch, gdr.size, gdr.hidden_count = 1, 4, "32", 4
+    chosen.pool, chosen.workers = "ray", 1
+    assert bpy.ops.gdr.start_optimization() == {"FINISHED"}
+    run = bpy.context.window_manager.gdr_run
+    assert run.status == "DONE", run.message
+    assert run.renders == 4
+    assert 'pool = "ray"' in (Path(run.folder) / "config.toml").read_text(encoding="utf-8")
+    assert "Ray renders on this computer alone" in run.notices
+
+
+def test_a_cluster_that_does_not_answer_is_told(scene):
+    pytest.importorskip("ray")
+    chosen = bpy.context.preferences.addons["gdr"].preferences
+    chosen.ray_address = "127.0.0.1:9"
+    assert preferences.ray_address(bpy.context) == ""
+    chosen.pool = "ray"
+    with pytest.raises(RuntimeError, match=r"No Ray cluster answers at 127.0.0.1:9"):
+        bpy.ops.gdr.start_optimization()
+    assert "Cluster in the extension's preferences" in bpy.context.window_manager.gdr_run.message
+
+
 def test_a_failure_is_told(scene, tmp_path):
     scene.gdr.target, scene.gdr.folder = "FOLDER", str(tmp_path / "none")
     with pytest.raises(RuntimeError, match="none"):

@@ -19,6 +19,7 @@ from gdr_core.errors import GdrError
 log = logging.getLogger(__name__)
 
 ADDRESS_VARIABLE = "RAY_ADDRESS"
+_WHERE = f"{ADDRESS_VARIABLE} (in Blender: Cluster in the extension's preferences)"
 REACH_S = 5.0
 _WITHOUT_ADDRESS = ("", "auto", "local")
 
@@ -92,14 +93,14 @@ class Cluster:
             first = str(error).strip().splitlines() or [type(error).__name__]
             raise GdrError(
                 f"No Ray cluster could be joined{f' at {address}' * bool(address)}: "
-                f"{first[0].rstrip('.')}. Start one with: ray start --head, and set "
-                f"{ADDRESS_VARIABLE} to the address that it names."
+                f"{first[0].rstrip('.')}. Start one with: ray start --head, and set {_WHERE} to "
+                f"the address that it names."
             ) from error
         log.info("Joined the Ray cluster at %s", self.ray.get_runtime_context().gcs_address)
         if len(self.nodes()) == 1 and not address:
             tell(
-                f"Ray renders on this computer alone; set {ADDRESS_VARIABLE} to the address of a "
-                f"cluster to render there"
+                f"Ray renders on this computer alone; set {_WHERE} to the address of a cluster to "
+                f"render there"
             )
 
 
@@ -116,7 +117,7 @@ def import_ray() -> ModuleType:
     except ImportError as error:
         raise GdrError(
             f"Rendering on a cluster needs Ray, which this Python ({sys.executable}) does not have "
-            f'({error}); install it with: pip install "gdr[ray]", or take --renderer-pool local.'
+            f"({error}). Install it there (pip install ray), or render on this computer."
         ) from error
     return ray
 
@@ -126,15 +127,15 @@ def _check_reachable(address: str) -> None:
     host, _, port = address.rpartition("://")[2].rpartition(":")
     if not (host and port.isdigit()):
         raise GdrError(
-            f"{ADDRESS_VARIABLE} is {address!r}, which is no address of a Ray cluster; set it to "
-            f"HOST:PORT as ray start --head names it."
+            f"{address!r} is no address of a Ray cluster; set {_WHERE} to HOST:PORT as ray start "
+            f"--head names it."
         )
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=REACH_S).close()
     except (OSError, OverflowError) as error:
         raise GdrError(
-            f"No Ray cluster answers at {address} ({ADDRESS_VARIABLE}): {error}. Start it there "
-            f"with: ray start --head, or correct the address."
+            f"No Ray cluster answers at {address}: {error}. Start it there with: ray start --head, "
+            f"or correct {_WHERE}."
         ) from error
 
 
