@@ -17,7 +17,7 @@ from trainer import blender
 from .report import REFERENCE, Measured, as_markdown, figures
 from .shapes import around_truth
 from .shares import curve_seconds, shares
-from .ways import OurWay, ReferenceWay, Way, seconds_of
+from .ways import TURN_S, OurWay, ReferenceWay, Way, take_turn
 
 FAST = {
     "fast, 50 x 50": ((50, 50), 1),
@@ -50,10 +50,10 @@ def run(batch: int, size: int, repetitions: int, folder: Path) -> dict:
             way.render(parameters)  # Shaders are compiled and buffers made now.
         for _ in range(repetitions):
             for name, way in ways.items():
-                total, processor = seconds_of(way, parameters)
+                total, processor, rendering = take_turn(way, parameters)
                 found[name].total.append(total)
                 found[name].processor.append(processor)
-                found[name].rendering.append(way.rendering)
+                found[name].rendering.append(rendering)
     for name in FAST:
         one = found[name]
         one.shares = shares(one.total, one.rendering, curve_seconds(parameters, ways[name].grid))
@@ -70,7 +70,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="How many images a second the renderers make.")
     parser.add_argument("--batch", type=int, default=64, help="images a batch")
     parser.add_argument("--size", type=int, default=64, help="pixels along a side")
-    parser.add_argument("--repetitions", type=int, default=9, help="batches of each way")
+    parser.add_argument(
+        "--repetitions", type=int, default=9, help=f"turns of each way, of {TURN_S:g} s at least"
+    )
     parser.add_argument("--json", type=Path, help="file for the figures")
     parser.add_argument("--markdown", type=Path, help="file for the table")
     arguments = parser.parse_args()

@@ -71,7 +71,8 @@ def as_markdown(result: dict) -> str:
         *(_line(row) for row in result["rows"]),
         "",
         f"{result['batch']} shapes of {result['size']} px a batch, one worker process each, "
-        f"medians of {result['repetitions']} batches taken in turns. {result['device']}, "
+        f"medians of {result['repetitions']} turns, in each of which a way renders batches one "
+        f"after the other for half a second at least. {result['device']}, "
         f"{result['cpu_cores']} CPU cores, {result['system']}{load}.",
     ]
     return "\n".join(lines) + "\n"

@@ -18,6 +18,7 @@ from trainer import blender
 from trainer.workers.local_pool import LocalPool
 from trainer.workers.patience import START_S
 
+TURN_S = 0.5
 _SCRIPT = Path(__file__).with_name("reference_worker.py")
 
 
@@ -112,10 +113,22 @@ class ReferenceWay:
         self._open.close()
 
 
-def seconds_of(way: Way, parameters: np.ndarray) -> tuple[float, float]:
-    """Return how long a batch takes, and the processor time that its Blender spends on it."""
+def take_turn(way: Way, parameters: np.ndarray) -> tuple[float, float, float]:
+    """Render batches one after the other, as a run does, for :data:`TURN_S` at least.
+
+    Returns
+    -------
+    total, processor, rendering
+        Seconds a batch: by the clock, of all cores in its Blender, and what that says it spent.
+    """
     process = psutil.Process(way.pid)
     before, started = process.cpu_times(), time.perf_counter()
-    way.render(parameters)
-    took, after = time.perf_counter() - started, process.cpu_times()
-    return took, after.user + after.system - before.user - before.system
+    batches, rendering, took = 0, 0.0, 0.0
+    while took < TURN_S:
+        way.render(parameters)
+        rendering += way.rendering
+        batches += 1
+        took = time.perf_counter() - started
+    after = process.cpu_times()
+    processor = after.user + after.system - before.user - before.system
+    return took / batches, processor / batches, rendering / batches
