@@ -28,7 +28,7 @@ from trainer.render_pool import open_pool
 from trainer.run import Run
 from trainer.workers.on_ray import cluster as ray_cluster
 from trainer.workers.on_ray import pool as ray_pool
-from trainer.workers.on_ray.calls import CallSize
+from trainer.workers.on_ray.calls import CallSize, travelling
 
 if sys.platform != "linux":
     pytest.skip("Ray has no clusters of several nodes here", allow_module_level=True)
@@ -355,3 +355,9 @@ def test_a_cluster_that_is_not_there_is_named(monkeypatch, address, says):
     monkeypatch.setenv("RAY_ADDRESS", address)
     with pytest.raises(GdrError, match=says), open_pool(on_cluster(), lambda: None):
         pass
+
+
+def test_images_travel_in_messages_where_they_fit():
+    assert [len(range(64)[rows]) for rows in travelling(64, 64)] == [8] * 8
+    assert travelling(5, 64) == [slice(0, 5)]
+    assert travelling(5, 256) == [slice(0, 5)]

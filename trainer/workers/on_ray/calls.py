@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How many parts of a batch one call to a node brings, so that the network is not waited for."""
+"""How much travels at a time between here and a node, so that the network is not waited for."""
 
 from __future__ import annotations
 
@@ -7,10 +7,29 @@ import math
 import statistics
 from collections import deque
 
+from ..batch import cuts
+
 HIDE = 50.0
 """Times its own round trip that a call should render."""
 MOST_PARTS = 64
 _REMEMBERED = 16
+_MESSAGE_BYTES = 96 * 1024
+"""What is smaller than 100 KiB travels in Ray's own messages, past the nodes' object stores."""
+
+
+def fits_message(size: int) -> bool:
+    """Whether an image of ``size`` pixels fits one of Ray's own messages."""
+    return 3 * size**2 <= _MESSAGE_BYTES
+
+
+def travelling(count: int, size: int) -> list[slice]:
+    """Return the rows of ``count`` images of ``size`` pixels that travel together.
+
+    As many as fit a message; where none does, all of them.
+    """
+    if not fits_message(size):
+        return [slice(0, count)]
+    return cuts(count, 1, _MESSAGE_BYTES // (3 * size**2))
 
 
 class CallSize:

@@ -20,6 +20,7 @@ from gdr_core.errors import GdrError
 from ... import blender
 from ..batch import Batch, Part
 from ..local_pool import LocalPool, NoWorkerStarts
+from .calls import travelling
 from .same_code import ROOT
 
 
@@ -67,7 +68,8 @@ class RayHost:
         Returns
         -------
         tuple
-            A dictionary, then the images of each part. In the former, ``trouble`` is empty, or a
+            A dictionary, then the images of all parts, cut as :func:`.calls.travelling` has it. In
+            the former, ``trouble`` is empty, or a
             sentence, with ``to_blame``, which is ``shapes`` or ``node``, and no images;
             ``seconds`` is what this took, of which the worker spent ``rendering``; ``notices`` are
             for a person.
@@ -79,10 +81,12 @@ class RayHost:
         ]
         batch = Batch.of_parts(todo, count, self._size)
         answer: dict[str, Any] = {"trouble": "", "to_blame": ""}
-        images: list[np.ndarray | None] = [None] * len(todo)
+        together = travelling(sum(map(len, todo)), self._size)
+        images: list[np.ndarray | None] = [None] * len(together)
         try:
             self._pool.render_batch(batch)
-            images = [batch.images[part.rows] for part in todo]
+            found = np.concatenate([batch.images[part.rows] for part in todo])
+            images = [found[rows] for rows in together]
         except NoWorkerStarts as error:
             answer |= {"trouble": str(error), "to_blame": "node"}
         except GdrError as error:

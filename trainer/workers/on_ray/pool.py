@@ -230,8 +230,10 @@ class RayPool:
             return
         if answer["to_blame"]:
             raise GdrError(answer["trouble"])
-        for part, found in zip(call.parts, images, strict=True):
-            batch.put(part, found)
+        found, taken = np.concatenate(images), 0
+        for part in call.parts:
+            batch.put(part, found[taken : taken + len(part)])
+            taken += len(part)
         self.seconds_rendering += answer["rendering"]
 
     # --- workers that come and go ----------------------------------------------------------------

@@ -13,6 +13,7 @@ import ray
 from ..batch import Part
 from ..patience import Stopwatch
 from . import actor as actor_code
+from .calls import fits_message, travelling
 
 PULSE_EVERY_S = 10.0
 """A worker that answers nothing for so long is asked whether it lives ..."""
@@ -33,8 +34,9 @@ class Call:
     Attributes
     ----------
     ref, images
-        Ray's names of the answer and of the images of each part. Those of a part are small enough
-        at 64 pixels to travel in Ray's own messages, past the nodes' object stores.
+        Ray's names of the answer and of the images, cut as :func:`.calls.travelling` has it.
+    waited_for
+        Those to wait for: the answer brings the others with it if they fit a message.
     alone
         Whether the worker had nothing else to do when it was sent.
     sent
@@ -43,6 +45,7 @@ class Call:
 
     ref: ray.ObjectRef
     images: list[ray.ObjectRef]
+    waited_for: list[ray.ObjectRef]
     parts: list[Part]
     alone: bool
     sent: float = field(default_factory=time.perf_counter)
@@ -78,6 +81,7 @@ class RayWorker:
         self.node = self.host = ""
         self.failed_starts = 0
         self._order = order
+        self._size = order["settings"]["training"]["size"]
         actor = ray.remote(concurrency_groups={_PULSE: 1})(actor_code.RenderActor)
         self._actor = actor.options(**options).remote()
         self._pulse: ray.ObjectRef | None = None
@@ -108,8 +112,10 @@ class RayWorker:
         ]
         if not self.calls:
             self._quiet.restart()
-        refs = self._actor.render.options(num_returns=1 + len(parts)).remote(plain, count)
-        self.calls.append(Call(refs[0], refs[1:], parts, alone=not self.calls))
+        messages = len(travelling(sum(map(len, parts)), self._size))
+        refs = self._actor.render.options(num_returns=1 + messages).remote(plain, count)
+        waited_for = refs[:1] if fits_message(self._size) else refs
+        self.calls.append(Call(refs[0], refs[1:], waited_for, parts, alone=not self.calls))
 
     def images_with(self, ref: ray.ObjectRef) -> list[ray.ObjectRef]:
         """Return what comes with this answer."""
@@ -140,13 +146,13 @@ class RayWorker:
     # --- what is watched -------------------------------------------------------------------------
 
     def waited_for(self) -> list[ray.ObjectRef]:
-        """Return all that it is to answer, images included, so that Ray brings them here."""
-        found = [ref for call in self.calls for ref in (call.ref, *call.images)]
+        """Return all that it is to answer, large images included, so that Ray brings them here."""
+        found = [ref for call in self.calls for ref in call.waited_for]
         return found + [ref for ref in (self._started, self._pulse) if ref is not None]
 
     def answered(self, here: set[ray.ObjectRef]) -> list[ray.ObjectRef]:
         """Return the answers that can be taken, given all that is here by now."""
-        found = [call.ref for call in self.calls if here.issuperset((call.ref, *call.images))]
+        found = [call.ref for call in self.calls if here.issuperset(call.waited_for)]
         return found + [ref for ref in (self._started, self._pulse) if ref in here]
 
     def look_after(self) -> bool:
