@@ -3,11 +3,12 @@
 
     python benchmarks/workers.py [--workers 2] [--batch 64] [--size 64] [--renderer fast]
 
-Pools of one worker, with one and with two requests in flight, and of more workers are open side by
-side and take turns, so that other load falls on all of them alike; the ratio of the medians is what
-carries over. The shares are those of single requests to a worker that has nothing else to do:
-*rendering* is the worker's own clock, *Python* the processor time of the pool's thread, *transfer*
-the rest, which is the sockets and what the worker does before and after it renders.
+Pools of one worker, on its share of the cores and on all of them, with one and with two requests in
+flight, and of more workers are open side by side and take turns of half a second, so that other
+load falls on all of them alike; the ratio of the medians is what carries over. The shares are those
+of single requests to a worker that has nothing else to do: *rendering* is the worker's own clock,
+*Python* the processor time of the pool's thread, *transfer* the rest, which is the sockets and what
+the worker does before and after it renders.
 """
 
 from __future__ import annotations
@@ -30,7 +31,10 @@ import numpy as np  # noqa: E402
 
 from gdr_core.parameters import INDEX, defaults  # noqa: E402
 from gdr_core.settings import RENDERERS, RenderSettings, RunSettings, TrainingSettings  # noqa: E402
+from trainer.workers.choice import physical_cores  # noqa: E402
 from trainer.workers.local_pool import LocalPool  # noqa: E402
+
+TURN_S = 0.5
 
 
 @dataclass
@@ -44,11 +48,14 @@ class Way:
     rendering: list[float] = field(default_factory=list)
 
     def render(self, shapes: np.ndarray) -> None:
-        """Render a batch and keep the time."""
+        """Render batches one after the other and keep the time of one."""
         before, started = self.pool.seconds_rendering, time.perf_counter()
-        self.pool.render(shapes)
-        took = time.perf_counter() - started
-        self.seconds.append(took)
+        batches, took = 0, 0.0
+        while took < TURN_S:
+            self.pool.render(shapes)
+            batches += 1
+            took = time.perf_counter() - started
+        self.seconds.append(took / batches)
         self.rendering.append((self.pool.seconds_rendering - before) / (took * self.workers))
 
 
@@ -93,7 +100,7 @@ def main() -> None:
         contextlib.ExitStack() as stack,
     ):
 
-        def way(name: str, workers: int, in_flight: int) -> Way:
+        def way(name: str, workers: int, in_flight: int = 2, share: int = 1) -> Way:
             settings = RunSettings(
                 training=TrainingSettings(size=options.size),
                 rendering=RenderSettings(
@@ -101,13 +108,15 @@ def main() -> None:
                 ),
             )
             logs = Path(folder) / name.replace(" ", "-")
-            pool = LocalPool(settings, lambda: None, logs, in_flight=in_flight)
+            cores = physical_cores() / share
+            pool = LocalPool(settings, lambda: None, logs, in_flight=in_flight, cores=cores)
             return Way(name, stack.enter_context(contextlib.closing(pool)), workers)
 
         ways = [
-            way("1 worker, 1 in flight", 1, 1),
-            way("1 worker, 2 in flight", 1, 2),
-            way(f"{options.workers} workers, 2 in flight", options.workers, 2),
+            way(f"1 worker on 1/{options.workers} of the cores", 1, share=options.workers),
+            way("1 worker, 1 in flight", 1, in_flight=1),
+            way("1 worker", 1),
+            way(f"{options.workers} workers", options.workers),
         ]
         for one in ways:
             _warm_up(one.pool, batch)
@@ -115,12 +124,12 @@ def main() -> None:
             for one in ways:
                 one.render(batch)
         print(_table(ways, options.batch))
-        found = shares(ways[0].pool, 3 * options.repetitions)
+        found = shares(ways[2].pool, 3 * options.repetitions)
         said = ", ".join(f"{share:.0%} {name}" for name, share in found.items())
         print(f"\nOne request of one image at a time: {said}.")
     print(
         f"\n{options.renderer}, {options.grid} x {options.grid}, {options.size} px, batches of "
-        f"{options.batch}, medians of {options.repetitions} "
+        f"{options.batch}, two in flight, medians of {options.repetitions} "
         f"taken in turns; {platform.system()} {platform.machine()}, {os.cpu_count()} cores"
         f"{_load()}."
     )
@@ -133,16 +142,17 @@ def _warm_up(pool: LocalPool, batch: np.ndarray) -> None:
 
 
 def _table(ways: list[Way], images: int) -> str:
-    base = statistics.median(ways[1].seconds)
+    share, alone = (statistics.median(ways[index].seconds) for index in (0, 2))
     lines = [
-        "| Pool | Images a second | Slowest to fastest | Times one worker | Workers rendering |",
-        "|---|---:|---:|---:|---:|",
+        "| Pool | Images a second | Slowest to fastest | Times the first | Times one worker | "
+        "Workers rendering |",
+        "|---|---:|---:|---:|---:|---:|",
     ]
     for way in ways:
         middle = statistics.median(way.seconds)
         lines.append(
             f"| {way.name} | {images / middle:.0f} | {images / max(way.seconds):.0f} to "
-            f"{images / min(way.seconds):.0f} | {base / middle:.2f} "
+            f"{images / min(way.seconds):.0f} | {share / middle:.2f} | {alone / middle:.2f} "
             f"| {statistics.median(way.rendering):.0%} |"
         )
     return "\n".join(lines)

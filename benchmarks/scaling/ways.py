@@ -15,6 +15,7 @@ import numpy as np
 from gdr_core.parameters import INDEX, defaults
 from gdr_core.settings import RenderSettings, RunSettings
 from trainer.workers import batch as batches
+from trainer.workers.choice import physical_cores
 from trainer.workers.on_ray.calls import CallSize
 
 TIMED = 1000.0
@@ -134,7 +135,8 @@ class Row:
 
 def settings(pool: str, workers: int) -> RunSettings:
     """Return what a pool is made of."""
-    return RunSettings(rendering=RenderSettings(pool=pool, workers=workers, worker_cpus=0.01))
+    cpus = physical_cores() / workers
+    return RunSettings(rendering=RenderSettings(pool=pool, workers=workers, worker_cpus=cpus))
 
 
 def measure(ways: list[Way], case: Case) -> list[Row]:

@@ -13,7 +13,12 @@ import pytest
 from gdr_core.errors import GdrError
 from trainer.workers import memory, patience
 from trainer.workers.batch import LARGEST_PART, Batch, cuts, largest_part
-from trainer.workers.choice import choose_workers, physical_cores, workers_for
+from trainer.workers.choice import (
+    choose_workers,
+    drawing_threads,
+    physical_cores,
+    workers_for,
+)
 
 
 @pytest.mark.parametrize(
@@ -50,6 +55,14 @@ def test_memory_is_that_of_a_process_and_what_it_started():
         assert 300 < memory.used_mb(process.pid) < 500
         process.communicate(b"\n")
     assert memory.used_mb(process.pid) == 0
+
+
+def test_workers_share_the_cores(monkeypatch):
+    monkeypatch.delenv("LP_NUM_THREADS", raising=False)
+    found = [drawing_threads(cores)["LP_NUM_THREADS"] for cores in (16.0, 2.7, 1.9, 1.0, 0.5)]
+    assert found == ["16", "2", "0", "0", "0"]
+    monkeypatch.setenv("LP_NUM_THREADS", "3")
+    assert drawing_threads(16.0) == {}
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3, 8, 100])

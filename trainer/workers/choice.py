@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How many render workers suit this computer."""
+"""How many render workers suit this computer, and how many cores each draws on."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from .memory import available_mb
 
 WORKER_MB = 700
 """What a worker needs: 420 to 650 MB were measured for the supershape (bpy 5.0, Blender 4.3)."""
+_MESA_THREADS = "LP_NUM_THREADS"
 MOST = 8
 """Workers at most; a person may ask for more."""
 
@@ -41,6 +42,18 @@ def workers_for(cores: int, available: float, each: float) -> int:
     """
     wanted = cores - 1 if cores > 2 else cores
     return max(1, min(wanted, int(available // each), MOST))
+
+
+def drawing_threads(cores: float) -> dict[str, str]:
+    """Return the environment of a worker that is to draw on so many cores.
+
+    Without a graphics card Mesa's llvmpipe draws, on all cores if nobody says otherwise; workers
+    that each did so would be in each other's way. What a person has set stays.
+    """
+    if _MESA_THREADS in os.environ:
+        return {}
+    # 0 is the thread that asks for it, and is faster than a single other one.
+    return {_MESA_THREADS: str(int(cores) if cores >= 2 else 0)}
 
 
 def physical_cores() -> int:

@@ -24,7 +24,7 @@ from gdr_core.settings import RunSettings
 
 from .. import blender
 from .batch import Batch, Part, largest_part
-from .choice import choose_workers
+from .choice import choose_workers, drawing_threads, physical_cores
 from .patience import START_S, Patience
 from .worker import Worker, WorkerLost, wait_any
 
@@ -69,6 +69,8 @@ class LocalPool:
         of loss, all of which are in the log.
     in_flight
         Parts that a worker has at a time.
+    cores
+        Those that all workers together may draw on; None for this computer's.
 
     Attributes
     ----------
@@ -85,6 +87,7 @@ class LocalPool:
         log_dir: Path,
         tell: Callable[[str], None] = log.warning,
         in_flight: int = IN_FLIGHT,
+        cores: float | None = None,
     ):
         self._in_flight = in_flight
         self._blender = blender.find(settings.rendering.blender)
@@ -94,6 +97,7 @@ class LocalPool:
         self._workers: list[Worker] = []
         self._ending: list[Worker] = []
         self._count = settings.rendering.workers or choose_workers(settings.rendering.worker_memory)
+        self._threads = drawing_threads((cores or physical_cores()) / self._count)
         self._belong(settings, check, log_dir, tell)
         try:
             self._workers += [self._start() for _ in range(self._count)]
@@ -415,6 +419,7 @@ class LocalPool:
                 startup_timeout=START_S,
                 python_path=[p for p in site_packages.split(os.pathsep) if p],
                 log_dir=log_dir,
+                env=self._threads,
             )
         except ValueError as error:  # It does not say what version it is.
             raise GdrError(

@@ -44,7 +44,13 @@ class RayHost:
         self._logs = tempfile.TemporaryDirectory(prefix="gdr-", ignore_cleanup_errors=True)
         run = settings.from_dict(order["settings"])
         self._size = run.training.size
-        self._pool = LocalPool(run, lambda: None, Path(self._logs.name), self._notices.append)
+        self._pool = LocalPool(
+            run,
+            lambda: None,
+            Path(self._logs.name),
+            self._notices.append,
+            cores=max(1.0, run.rendering.worker_cpus),
+        )
         try:
             self._pool.wait_until_ready()
         except BaseException:
