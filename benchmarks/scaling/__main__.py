@@ -41,7 +41,7 @@ def main() -> None:
     """Measure and print the tables."""
     parser = argparse.ArgumentParser(prog="benchmarks.scaling", description=__doc__)
     parser.add_argument(
-        "--repetitions", type=int, default=15, help="batches of each way; slow ones fewer (15)"
+        "--repetitions", type=int, default=15, help="turns of each way; of slow ones fewer (15)"
     )
     parser.add_argument(
         "--fast", action="store_true", help="only the fast renderer, with one and two workers"
@@ -50,8 +50,8 @@ def main() -> None:
     options = parser.parse_args()
     many = options.repetitions
     cases = [
-        Case(None, 64, 4 * many),
-        Case(0.001, 64, 2 * many),
+        Case(None, 64, many),
+        Case(0.001, 64, many),
         Case(0.005, 64, many),
         Case(0.005, 256, max(3, many // 3)),
         Case(0.05, 64, max(3, many // 5)),
@@ -125,7 +125,7 @@ def _print(rows: list[Row], trip_s: float, pending: dict[int, float]) -> None:
     waits = ", ".join(f"{1e3 * seconds:.2f} ms for {many}" for many, seconds in pending.items())
     print(
         f"\nA call takes {1e3 * trip_s:.1f} ms besides its work. A look at answers that are still "
-        f"to come takes {waits}.\n64 px, medians of batches taken in turns; "
+        f"to come takes {waits}.\n64 px, medians of turns of {ways.TURN_S:g} s at least; "
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Ray {ray.__version__}, "
         f"Python {platform.python_version()}, {ways.load()}."
     )

@@ -18,6 +18,7 @@ from trainer.workers import batch as batches
 from trainer.workers.choice import physical_cores
 from trainer.workers.on_ray.calls import CallSize
 
+TURN_S = 0.3
 TIMED = 1000.0
 """As in ``worker.py``."""
 
@@ -73,7 +74,7 @@ class Case:
     batch
         Images.
     repetitions
-        Batches of each way.
+        Turns of each way.
     """
 
     image_s: float | None
@@ -106,7 +107,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Row:
-    """What was measured of one way in one case: medians over batches.
+    """What was measured of one way in one case: medians over turns.
 
     Attributes
     ----------
@@ -119,7 +120,7 @@ class Row:
     cpu_s
         Processor time of this process, all of its threads.
     ratio
-        Median over batches of the local pool's seconds to these, the two taken one after the other.
+        Median over turns of the local pool's seconds to these, the two taken one after the other.
     """
 
     kind: str
@@ -171,16 +172,24 @@ def measure(ways: list[Way], case: Case) -> list[Row]:
 
 
 def _one(way: Way, shapes: np.ndarray, parts: int) -> tuple[float, float, float]:
-    """Return the seconds, the calls and this process's processor time of a batch of ``parts``."""
+    """Render batches of ``parts`` one after the other, as a run does, for :data:`TURN_S` at least.
+
+    Returns
+    -------
+    seconds, calls, processor
+        Of one of them; the processor time is this process's.
+    """
     size = getattr(way.pool, "call_size", None)
     if size is not None:
         size.single = way.kind != "ray"
     calls, cpu = size.calls if size else 0, time.process_time()
-    started = time.perf_counter()
-    way.pool.render(shapes)
-    took = time.perf_counter() - started
-    calls = size.calls - calls if size else parts
-    return took, calls, time.process_time() - cpu
+    batches, took, started = 0, 0.0, time.perf_counter()
+    while took < TURN_S:
+        way.pool.render(shapes)
+        batches += 1
+        took = time.perf_counter() - started
+    calls = (size.calls - calls) / batches if size else parts
+    return took / batches, calls, (time.process_time() - cpu) / batches
 
 
 def pending_s(ray, many: int) -> float:
