@@ -27,6 +27,12 @@ def shapes(n: int) -> np.ndarray:
     return batch
 
 
+def warm_up(pool) -> None:
+    """Render until every worker of a local pool has rendered."""
+    while not all(worker.ready and worker.rendered for worker in pool._workers):
+        pool.render(shapes(40))
+
+
 def workers() -> list[psutil.Process]:
     """Return the render workers that this process started."""
     return [

@@ -66,7 +66,7 @@ def test_workers_share_the_cores(monkeypatch):
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3, 8, 100])
-@pytest.mark.parametrize("count", [*range(0, 70), 127, 128, 129, 1000])
+@pytest.mark.parametrize("count", [*range(0, 10), 20, 63, 64, 65, 127, 128, 129, 1000])
 def test_parts_are_even_and_cover_the_batch(count, workers):
     rows = np.arange(count)
     parts = [rows[part] for part in cuts(count, workers)]

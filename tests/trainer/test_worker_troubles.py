@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pool_helpers import settings, shapes, workers
+from pool_helpers import settings, shapes, warm_up, workers
 
 from gdr_core.errors import GdrError
 from gdr_core.parameters import INDEX
@@ -58,7 +58,7 @@ def test_a_worker_in_trouble_is_replaced_and_its_shapes_are_rendered(
     monkeypatch.setattr(patience, "TIMES_MEASURED", 1.0)
     told, batch = [], with_trouble(trouble)
     with open_pool(settings(worker_memory=LIMIT_MB), lambda: None, tell=told.append) as pool:
-        pool.render(shapes(40))  # Now they are warm.
+        warm_up(pool)
         before = {worker.pid for worker in workers()}
         found = pool.render(batch)
         # Nobody makes trouble any more.
@@ -157,6 +157,7 @@ def test_what_is_given_up_while_a_worker_hangs_is_not_waited_for(once):
 
     giving_up = False
     with open_pool(settings(), lambda: check()) as pool:
+        warm_up(pool)
         expected = pool.render(shapes(40))
         giving_up = True
         with pytest.raises(Enough):
