@@ -18,6 +18,8 @@ import numpy as np
 
 from gdr_core.errors import GdrError
 
+from .choice import MOST
+
 LARGEST_PART = 64
 """Shapes a request at most, of a renderer that takes milliseconds for one ..."""
 QUICK = ("fast", "solid")
@@ -36,8 +38,8 @@ def largest_part(renderer: str, size: int) -> int:
 
 
 def most_workers(renderer: str, count: int) -> int:
-    """Return how many workers may share ``count`` shapes and all be of use."""
-    return max(8, -(-count // (WORTH_A_WORKER if renderer in QUICK else 1)))
+    """Return how many workers may share ``count`` shapes and all be of use; 8 for the smallest."""
+    return max(MOST, -(-count // (WORTH_A_WORKER if renderer in QUICK else 1)))
 
 
 def cuts(count: int, workers: int = 1, largest: int = LARGEST_PART) -> list[slice]:
