@@ -40,6 +40,26 @@ class RenderPool(Protocol):
             They cannot be rendered.
         """
 
+    def stream(
+        self, parameters: np.ndarray, lights: np.ndarray | None = None
+    ) -> Iterator[np.ndarray]:
+        """Yield the same images some at a time, in their order, while later ones are rendered.
+
+        How many there are at a time is the pool's to say. Its workers are kept busy while the
+        caller does something with them, and wait for one that is slow: images ahead of the next
+        are few, whatever ``N``. Who leaves early loses nothing but the rest.
+
+        Yields
+        ------
+        ndarray
+            ``(n, S, S, 3)`` uint8, which is only to be read.
+
+        Raises
+        ------
+        GdrError
+            They cannot be rendered.
+        """
+
 
 @contextmanager
 def open_pool(

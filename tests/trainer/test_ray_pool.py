@@ -168,6 +168,19 @@ def test_nodes_that_come_and_go_lose_no_request(cluster, nodes, expected):
     assert actors() == []
 
 
+def test_a_stream_has_the_same_images_though_a_node_is_killed(cluster, nodes, expected):
+    with open_pool(on_cluster(workers=2), lambda: None) as pool:
+        joined = nodes()
+        until(lambda: joined.node_id in working(pool), lambda: pool.render(shapes(64)))
+        stream, taken = pool.stream(np.tile(shapes(64), (30, 1))), []
+        for images in stream:
+            taken.append(images)
+            if len(taken) == 3:
+                remove_when_busy(cluster, pool, joined)
+        assert joined not in cluster.list_all_nodes()
+        np.testing.assert_array_equal(np.concatenate(taken), np.tile(expected, (30, 1, 1, 1)))
+
+
 def test_a_run_during_which_a_node_is_killed_is_that_of_this_computer(
     cluster, nodes, tmp_path, monkeypatch
 ):

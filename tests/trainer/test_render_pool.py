@@ -8,12 +8,14 @@ import time
 
 import numpy as np
 import pytest
-from pool_helpers import settings, shapes, workers
+from pool_helpers import settings, shapes, warm_up, workers
 
 from gdr_core.errors import GdrError
 from trainer import blender
 from trainer.controls import Stopped
 from trainer.render_pool import open_pool
+from trainer.workers.batch import LARGEST_PART
+from trainer.workers.local_pool import AHEAD, IN_FLIGHT
 
 SETTINGS = settings()
 
@@ -67,6 +69,44 @@ def test_leaving_while_it_waits_leaves_no_process():
     with pytest.raises(Stopped), open_pool(SETTINGS, stop) as pool:
         pool.render(shapes(4))
     assert workers() == []
+
+
+def test_a_stream_has_the_same_images_in_the_same_order(expected):
+    with open_pool(settings(workers=1), lambda: None) as pool:
+        many = np.tile(shapes(40), (20, 1))
+        found = list(pool.stream(many))
+        np.testing.assert_array_equal(np.concatenate(found), np.tile(expected, (20, 1, 1, 1)))
+        assert [len(images) for images in found] == [len(images) for images in pool.stream(many)]
+        assert len(found) == 13
+        assert list(pool.stream(shapes(0))) == []
+
+
+def test_a_stream_goes_on_when_a_worker_is_lost_and_keeps_its_order(expected):
+    with open_pool(SETTINGS, lambda: None) as pool:
+        warm_up(pool)
+        victim = workers()[0]
+        taken = []
+        for images in pool.stream(np.tile(shapes(40), (40, 1))):
+            taken.append(images)
+            if len(taken) == 3:
+                victim.kill()
+        np.testing.assert_array_equal(np.concatenate(taken), np.tile(expected, (40, 1, 1, 1)))
+
+
+def test_a_stream_waits_for_who_takes_its_images_and_may_be_left(expected):
+    with open_pool(SETTINGS, lambda: None) as pool:
+        warm_up(pool)
+        made = sum(worker.rendered for worker in pool._workers)
+        stream = pool.stream(np.tile(shapes(40), (500, 1)))
+        first = next(stream)
+        time.sleep(1.0)
+        next(stream)
+        # 20,000 would be made in some seconds if nobody waited for anybody.
+        ahead = sum(worker.rendered for worker in pool._workers) - made
+        assert ahead <= AHEAD * IN_FLIGHT * 2 * LARGEST_PART
+        shown = np.tile(expected, (2, 1, 1, 1))[: len(first)]
+        np.testing.assert_array_equal(first, shown)
+        np.testing.assert_array_equal(pool.render(shapes(40)), expected)
 
 
 def test_what_cannot_be_rendered_gets_a_sentence():

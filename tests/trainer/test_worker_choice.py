@@ -95,7 +95,7 @@ def test_a_batch_is_complete_when_nothing_is_missing():
     lights = np.arange(20, dtype=np.uint32)
     batch = Batch(shapes, lights, 4)
     while batch.missing:
-        part = batch.waiting.popleft()
+        part = batch.hand_out()
         np.testing.assert_array_equal(part.parameters, shapes[part.rows].astype(np.float32))
         np.testing.assert_array_equal(part.lights, lights[part.rows])
         images = np.full((len(part), 4, 4, 3), part.lights[0], np.uint8)
@@ -112,7 +112,7 @@ def test_parts_that_cost_workers_are_cut_down_to_the_shape_that_is_to_blame():
     shapes = np.random.default_rng(0).random((40, 12))
     lights = np.arange(40, dtype=np.uint32)
     batch = Batch(shapes, lights, 4, workers=2)
-    kept, part = batch.waiting
+    kept, part = batch.hand_out(), batch.hand_out()
     part.losses = 1
     several = batch.pieces(part)
     assert [len(piece) for piece in several] == [6, 7, 7]
@@ -126,19 +126,59 @@ def test_parts_that_cost_workers_are_cut_down_to_the_shape_that_is_to_blame():
         assert piece.losses >= 1
     batch.put(kept, np.zeros((20, 4, 4, 3), np.uint8))
     assert batch.missing == 0
-    assert batch.images[26:33, 0, 0, 0].tolist() == [*range(26, 33)]
+    images = batch.together(batch.finished())
+    assert images[26:33, 0, 0, 0].tolist() == [*range(26, 33)]
     assert single[0].in_words(40) == "shape (27 of 40)"
     assert several[2].in_words(40) == "shapes (34 to 40 of 40)"
 
 
 def test_lost_parts_are_next_in_their_order():
     batch = Batch(np.zeros((40, 12)), None, 4, workers=8)
-    first, second, third = (batch.waiting.popleft() for _ in range(3))
+    first, second, third = (batch.hand_out() for _ in range(3))
     second.wanted = False
     batch.put_back([first, second, third])
     assert batch.waiting[0] is first
     assert batch.waiting[1] is third
     assert len(batch.waiting) == 7
+
+
+def images_of(part):
+    return np.full((len(part), 4, 4, 3), part.rows.start, np.uint8)
+
+
+def test_images_are_given_away_in_their_order_as_soon_as_they_are_there():
+    batch = Batch(np.zeros((40, 12)), None, 4, workers=4)
+    parts = [batch.hand_out() for _ in range(4)]
+    batch.put(parts[1], images_of(parts[1]))
+    assert list(batch.finished()) == []
+    batch.put(parts[0], images_of(parts[0]))
+    assert [images[0, 0, 0, 0] for images in batch.finished()] == [0, 10]
+    assert list(batch.finished()) == []
+    for part in (parts[3], *batch.pieces(parts[2])):
+        batch.put(part, images_of(part))
+    assert [len(images) for images in batch.finished()] == [5, 5, 10]
+    assert batch.missing == 0
+
+
+def test_no_more_is_handed_out_than_may_be_ahead_of_the_images_that_are_next():
+    batch = Batch(np.zeros((100, 12)), None, 4, workers=10)
+    assert batch.at_hand == 10
+    batch.ahead = 25
+    assert batch.at_hand == 2
+    first, second = batch.hand_out(), batch.hand_out()
+    assert batch.at_hand == 0
+    batch.put(second, images_of(second))
+    assert [*batch.finished()] == []
+    assert batch.at_hand == 0
+    # The one that all wait for may be handed out, in however many pieces.
+    batch.ahead = 5
+    batch.put_back(batch.pieces(first))
+    assert batch.at_hand == 1
+    for piece in (batch.hand_out(), batch.hand_out()):
+        batch.put(piece, images_of(piece))
+    assert [len(images) for images in batch.finished()] == [5, 5, 10]
+    batch.ahead = 25
+    assert batch.at_hand == 2
 
 
 def test_the_limit_follows_what_was_measured():

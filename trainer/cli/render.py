@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import itertools
 import json
 import math
 from dataclasses import dataclass
@@ -22,7 +23,6 @@ from gdr_core.settings import RunSettings
 from . import rendering_options, values, worker_options
 
 HELP = "render images of given parameters, or of samples from a distribution"
-CHUNK = 256
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,12 +68,11 @@ def run(args: argparse.Namespace) -> int:
         batch = _sample(args, what)  # Imports torch, while Blender starts.
         writer = csv.writer(table)
         writer.writerow(["file", *parameters.NAMES])
-        for first in range(0, len(batch), CHUNK):
-            part = batch[first : first + CHUNK]
-            for offset, image in enumerate(pool.render(part)):
-                name = f"image_{first + offset:05d}.png"
-                save_png(out / name, image)
-                writer.writerow([name, *map(repr, part[offset].tolist())])
+        images = itertools.chain.from_iterable(pool.stream(batch))
+        for number, (shape, image) in enumerate(zip(batch, images, strict=True)):
+            name = f"image_{number:05d}.png"
+            save_png(out / name, image)
+            writer.writerow([name, *map(repr, shape.tolist())])
     print(f"{len(batch)} images and parameters.csv in {out}")
     return 0
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,6 +88,9 @@ class Part:
 class Batch:
     """What is to be rendered, and what has been.
 
+    Images can be had as soon as those before them are there too (:meth:`finished`), so that a batch
+    may be larger than its images could be kept.
+
     Parameters
     ----------
     parameters
@@ -103,12 +106,15 @@ class Batch:
 
     Attributes
     ----------
-    images
-        ``(N, size, size, 3)`` uint8, complete when nothing is :attr:`missing`.
+    count
+        ``N``.
     waiting
         Parts that no worker has.
     missing
         Parts without images.
+    ahead
+        Shapes that may at a time be with workers or wait here for images before theirs; None for
+        any number.
     """
 
     def __init__(
@@ -125,30 +131,52 @@ class Batch:
             # In parts too many or too few would not be seen.
             raise GdrError(f"{count} shapes cannot be rendered in lights of shape {lights.shape}.")
         lights = np.empty(0, dtype=np.uint32) if lights is None else lights
-        self.images = np.empty((count, size, size, 3), dtype=np.uint8)
+        self.count = count
         self.waiting = deque(
             Part(rows, parameters[rows], lights[rows] if len(lights) else lights)
             for rows in cuts(count, workers, largest)
         )
         self.missing = len(self.waiting)
+        self.ahead: int | None = None
+        self._image = (size, size, 3)
+        self._found: dict[int, np.ndarray] = {}
+        self._next = 0
+        self._out = 0
 
     @classmethod
     def of_parts(cls, parts: Iterable[Part], count: int, size: int) -> Batch:
         """Return these parts of a batch of ``count`` shapes, as a batch of which others are not."""
         batch = cls(np.empty((0, 0)), None, size)
-        batch.images = np.empty((count, size, size, 3), dtype=np.uint8)
+        batch.count = count
         batch.waiting.extend(parts)
         batch.missing = len(batch.waiting)
         return batch
 
-    def fits(self, part: Part, images: np.ndarray) -> bool:
-        """Whether these can be the images of the part."""
-        return images.shape == (len(part), *self.images.shape[1:]) and images.dtype == np.uint8
+    @property
+    def at_hand(self) -> int:
+        """How many of the waiting parts may be handed out now."""
+        if self.ahead is None:
+            return len(self.waiting)
+        found, out = 0, self._out
+        for part in self.waiting:
+            out += len(part)
+            # The one that all others wait for always may.
+            if out > self.ahead and part.rows.start != self._next:
+                break
+            found += 1
+        return found
 
-    def put(self, part: Part, images: np.ndarray) -> None:
-        """Take the images of a part."""
-        self.images[part.rows] = images
-        self.missing -= 1
+    def hand_out(self) -> Part:
+        """Return the part that is next."""
+        part = self.waiting.popleft()
+        self._out += len(part)
+        return part
+
+    def put_back(self, parts: Iterable[Part]) -> None:
+        """Have parts rendered next that their worker did not render."""
+        parts = [part for part in parts if part.wanted]
+        self._out -= sum(map(len, parts))
+        self.waiting.extendleft(reversed(parts))
 
     def pieces(self, part: Part) -> list[Part]:
         """Cut a part over which workers were lost, so that it gets clear which shape is to blame.
@@ -168,6 +196,31 @@ class Batch:
             for rows in found
         ]
 
-    def put_back(self, parts: Iterable[Part]) -> None:
-        """Have parts rendered next that their worker did not render."""
-        self.waiting.extendleft(reversed([part for part in parts if part.wanted]))
+    def fits(self, part: Part, images: np.ndarray) -> bool:
+        """Whether these can be the images of the part."""
+        return images.shape == (len(part), *self._image) and images.dtype == np.uint8
+
+    def put(self, part: Part, images: np.ndarray) -> None:
+        """Take the images of a part."""
+        self._found[part.rows.start] = images
+        self.missing -= 1
+
+    def finished(self) -> Iterator[np.ndarray]:
+        """Yield the images ``(n, size, size, 3)`` that are next in their order, as far as they are
+        there; each once."""
+        while (images := self._found.pop(self._next, None)) is not None:
+            self._next += len(images)
+            self._out -= len(images)
+            yield images
+
+    def images_of(self, part: Part) -> list[np.ndarray]:
+        """Return, and forget, the images of a part that has been rendered, perhaps in pieces."""
+        found, start = [], part.rows.start
+        while start < part.rows.stop:
+            found.append(self._found.pop(start))
+            start += len(found[-1])
+        return found
+
+    def together(self, images: Iterable[np.ndarray]) -> np.ndarray:
+        """Return images as one array that is the caller's; ``(0, size, size, 3)`` of none."""
+        return np.concatenate([np.empty((0, *self._image), np.uint8), *images])

@@ -12,7 +12,7 @@ import itertools
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 
 IN_FLIGHT = 2
 """Parts that a worker has at a time: one that it renders, and one that waits there already."""
+AHEAD = 4
+"""Times what workers have at a time that a stream may be ahead of the images that are next."""
 MAX_LOSSES = 3
 """Workers that may be lost over one part before the run gives up."""
 MAX_FAILED_STARTS = 2
@@ -184,10 +186,24 @@ class LocalPool:
 
     def render(self, parameters: np.ndarray, lights: np.ndarray | None = None) -> np.ndarray:
         """See :class:`trainer.render_pool.RenderPool`."""
-        largest = largest_part(self._rendering.renderer, self._size)
-        batch = Batch(parameters, lights, self._size, self._count, largest)
+        batch = self._batch(parameters, lights)
         self.render_batch(batch)
-        return batch.images
+        return batch.together(batch.finished())
+
+    def stream(
+        self, parameters: np.ndarray, lights: np.ndarray | None = None
+    ) -> Iterator[np.ndarray]:
+        """See :class:`trainer.render_pool.RenderPool`."""
+        batch = self._batch(parameters, lights)
+        batch.ahead = AHEAD * self._in_flight * self._count * self._largest()
+        for _ in self._turns(batch):
+            yield from batch.finished()
+
+    def _batch(self, parameters: np.ndarray, lights: np.ndarray | None) -> Batch:
+        return Batch(parameters, lights, self._size, self._count, self._largest())
+
+    def _largest(self) -> int:
+        return largest_part(self._rendering.renderer, self._size)
 
     def render_batch(self, batch: Batch) -> None:
         """Render until nothing of the batch is missing.
@@ -197,9 +213,15 @@ class LocalPool:
         GdrError
             As :meth:`render` does; :class:`NoWorkerStarts` where the shapes are not to blame.
         """
+        for _ in self._turns(batch):
+            pass
+
+    def _turns(self, batch: Batch) -> Iterator[None]:
+        """Render until nothing of the batch is missing; yield after each look at the workers."""
         self._give_up()
         while batch.missing:
             self._turn(batch)
+            yield
             if batch.missing:
                 wait_any(self._everyone(), _WAIT_S)
 
@@ -276,11 +298,12 @@ class LocalPool:
         for depth in range(self._in_flight):
             able = [worker for worker in self._workers if worker.ready and not worker.retired]
             for worker in able:
-                if not batch.waiting or (depth and len(batch.waiting) < len(able)):
+                at_hand = batch.at_hand
+                if not at_hand or (depth and len(batch.waiting) < len(able)):
                     return
                 if len(worker.parts) == depth and self._may_have(worker, batch.waiting[0]):
                     try:
-                        self._send(worker, batch.waiting.popleft())
+                        self._send(worker, batch.hand_out())
                     except WorkerLost as loss:
                         self._lose(worker, batch, loss)
 
@@ -394,7 +417,7 @@ class LocalPool:
                 log.info("The shapes were %s", first.parameters.tolist())
                 raise GdrError(
                     f"{first.losses} render workers in a row were lost over the same "
-                    f"{first.in_words(len(batch.images))}. Of the last one: {loss}."
+                    f"{first.in_words(batch.count)}. Of the last one: {loss}."
                 ) from loss
             parts[:1] = batch.pieces(first)
         batch.put_back(parts)

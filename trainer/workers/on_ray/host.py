@@ -91,7 +91,7 @@ class RayHost:
         images: list[np.ndarray | None] = [None] * len(together)
         try:
             self._pool.render_batch(batch)
-            found = np.concatenate([batch.images[part.rows] for part in todo])
+            found = batch.together(images for part in todo for images in batch.images_of(part))
             images = [found[rows] for rows in together]
         except NoWorkerStarts as error:
             answer |= {"trouble": str(error), "to_blame": "node"}

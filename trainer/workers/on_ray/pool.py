@@ -15,7 +15,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -28,7 +28,7 @@ from gdr_core.settings import MOST_WORKERS, RenderSettings, RunSettings, Trainin
 from ... import blender
 from ..batch import Batch, Part, largest_part, most_workers
 from ..choice import WORKER_MB
-from ..local_pool import IN_FLIGHT, MAX_LOSSES
+from ..local_pool import AHEAD, IN_FLIGHT, MAX_LOSSES
 from ..memory import MB
 from ..patience import Stopwatch
 from .calls import CallSize
@@ -123,13 +123,33 @@ class RayPool:
 
     def render(self, parameters: np.ndarray, lights: np.ndarray | None = None) -> np.ndarray:
         """See :class:`trainer.render_pool.RenderPool`."""
-        self._lost_on.clear()
+        batch = self._batch(parameters, lights)
+        for _ in self._turns(batch):
+            pass
+        return batch.together(batch.finished())
+
+    def stream(
+        self, parameters: np.ndarray, lights: np.ndarray | None = None
+    ) -> Iterator[np.ndarray]:
+        """See :class:`trainer.render_pool.RenderPool`."""
+        batch = self._batch(parameters, lights)
+        batch.ahead = 0  # Set when parts are handed out, for the workers that there are then.
+        for _ in self._turns(batch):
+            yield from batch.finished()
+
+    def _batch(self, parameters: np.ndarray, lights: np.ndarray | None) -> Batch:
         most = most_workers(self._rendering.renderer, len(parameters))
         if most > self._most_workers:
             self._most_workers = most
             self._look_at_nodes()
-        largest = largest_part(self._rendering.renderer, self._size)
-        batch = Batch(parameters, lights, self._size, len(self._workers), largest)
+        return Batch(parameters, lights, self._size, len(self._workers), self._largest())
+
+    def _largest(self) -> int:
+        return largest_part(self._rendering.renderer, self._size)
+
+    def _turns(self, batch: Batch) -> Iterator[None]:
+        """Render until nothing of the batch is missing; yield after each look at the workers."""
+        self._lost_on.clear()
         for worker in self._workers:
             for call in worker.calls:
                 for part in call.parts:
@@ -139,7 +159,7 @@ class RayPool:
             self._look_after_workers()
             self._give(batch)
             self._take(batch)
-        return batch.images
+            yield
 
     # --- work ------------------------------------------------------------------------------------
 
@@ -150,12 +170,14 @@ class RayPool:
         """
         able = [worker for worker in self._workers if worker.ready]
         many = self.call_size.parts(len(batch.waiting), max(1, len(able)))
+        if batch.ahead is not None:
+            batch.ahead = AHEAD * IN_FLIGHT * len(able) * many * self._largest()
         for depth in range(IN_FLIGHT):
             for worker in able:
-                if not batch.waiting or (depth and len(batch.waiting) < len(able)):
+                if not batch.at_hand or (depth and len(batch.waiting) < len(able)):
                     return
                 if len(worker.calls) == depth and (parts := self._for(worker, batch, many)):
-                    worker.send(parts, len(batch.images))
+                    worker.send(parts, batch.count)
 
     @staticmethod
     def _for(worker: RayWorker, batch: Batch, many: int) -> list[Part]:
@@ -165,12 +187,12 @@ class RayPool:
         """
         busy_with = [part for call in worker.calls for part in call.parts]
         if batch.waiting[0].losses:
-            return [] if busy_with else [batch.waiting.popleft()]
+            return [] if busy_with else [batch.hand_out()]
         if any(part.losses for part in busy_with):
             return []
         parts: list[Part] = []
-        while batch.waiting and len(parts) < many and not batch.waiting[0].losses:
-            parts.append(batch.waiting.popleft())
+        while len(parts) < min(many, batch.at_hand) and not batch.waiting[0].losses:
+            parts.append(batch.hand_out())
         return parts
 
     def _take(self, batch: Batch) -> None:
@@ -182,7 +204,8 @@ class RayPool:
         done, _ = self._ray.wait(refs, num_returns=len(refs), timeout=0)
         if not self._take_done(set(done), batch):
             more = min(len(done) + 1, len(refs))
-            self._ray.wait(refs, num_returns=more, timeout=_WAIT_S)
+            done, _ = self._ray.wait(refs, num_returns=more, timeout=_WAIT_S)
+            self._take_done(set(done), batch)
 
     def _take_done(self, done: set, batch: Batch) -> bool:
         """Take the answers of which all is here; return whether there were any."""
@@ -382,7 +405,7 @@ class RayPool:
             if part.losses >= MAX_LOSSES:
                 raise GdrError(
                     f"{part.losses} render workers in a row were lost over the same "
-                    f"{part.in_words(len(batch.images))}, on nodes that are well. Give workers "
+                    f"{part.in_words(batch.count)}, on nodes that are well. Give workers "
                     f"more memory (--worker-memory), or look at what is asked of them there."
                 )
             pieces = batch.pieces(part) if part.losses else [part]
