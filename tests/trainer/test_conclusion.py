@@ -194,7 +194,7 @@ def test_the_comparison_takes_as_many_renders_as_targets_up_to_a_limit():
 def test_what_is_rendered_of_a_result_is_correlated_like_it(done, tmp_path):
 
     def logs(correlation):
-        folder, out = tmp_path / "run", tmp_path / "out"
+        folder, out = tmp_path / "run", tmp_path / str(correlation)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         (folder / "config.toml").write_text("schema = 1\n[rendering]\nworkers = 1\n")

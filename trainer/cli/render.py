@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import itertools
 import json
 import math
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -21,8 +24,15 @@ from gdr_core.families import Distribution
 from gdr_core.settings import RunSettings
 
 from . import rendering_options, values, worker_options
+from .count_bar import CountBar
+
+if TYPE_CHECKING:
+    from ..dataset import Dataset
 
 HELP = "render images of given parameters, or of samples from a distribution"
+TABLE = "parameters.csv"
+_BLOCK = 1024
+"""Shapes drawn at a time."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,32 +59,53 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Render and write ``image_00000.png`` and on, and ``parameters.csv``."""
+    """Render into a :class:`trainer.dataset.Dataset`; go on with one that is there."""
     if args.count < 1:
         raise BadSettings(f"--count is {args.count}; give at least 1.")
     if not 0 <= args.seed < 2**63:
         raise BadSettings(f"--seed is {args.seed}; give a whole number from 0.")
     settings, what = _settings_and_distribution(args)
-    from ..images import save_png
+    from ..dataset import Dataset
     from ..render_pool import open_pool
 
-    out = Path(args.out)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        table = (out / "parameters.csv").open("w", newline="", encoding="utf-8")
-    except OSError as error:
-        raise BadSettings(f"The folder {out} cannot be written ({error.strerror}).") from error
-    with table, open_pool(settings, lambda: None) as pool:
-        batch = _sample(args, what)  # Imports torch, while Blender starts.
-        writer = csv.writer(table)
-        writer.writerow(["file", *parameters.NAMES])
-        images = itertools.chain.from_iterable(pool.stream(batch))
-        for number, (shape, image) in enumerate(zip(batch, images, strict=True)):
-            name = f"image_{number:05d}.png"
-            save_png(out / name, image)
-            writer.writerow([name, *map(repr, shape.tolist())])
-    print(f"{len(batch)} images and parameters.csv in {out}")
+    how = _how(settings)
+    with (
+        CountBar("Rendering", args.count) as bar,
+        Dataset(Path(args.out), how | what.plain(args.seed), alike=tuple(how)) as dataset,
+        _going_on_later(dataset, args.count),
+        open_pool(settings, lambda: None, tell=bar.say) as pool,
+    ):
+        shapes = dataset.begin(_sample(args, what))  # Imports torch, while Blender starts.
+        if dataset.there:
+            bar.say(f"{min(dataset.there, args.count)} images are there already")
+        images = itertools.chain.from_iterable(pool.stream(shapes))
+        for shape, image in zip(shapes, images, strict=True):
+            dataset.add(shape, image)
+            bar.update(dataset.there)
+    print(f"{args.count} images and {TABLE} in {args.out}")
     return 0
+
+
+@contextmanager
+def _going_on_later(dataset: Dataset, count: int) -> Iterator[None]:
+    """Say what is there when a person interrupts it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(
+            f"{dataset.there} of {count} images are in {dataset.folder}; the same command renders "
+            f"the rest.",
+            file=sys.stderr,
+        )
+        raise
+
+
+def _how(settings: RunSettings) -> dict[str, Any]:
+    """Return what an image depends on besides its parameters."""
+    rendering = settings.rendering.filled(settings.training.size)
+    plain = {name: getattr(rendering, name) for name in ("renderer", "grid", "samples", "denoise")}
+    plain |= {"device": rendering.device, "camera": rendering.camera}
+    return {"size": settings.training.size} | msgspec.to_builtins(plain)
 
 
 @dataclass(frozen=True)
@@ -94,6 +125,16 @@ class _What:
     sampled: dict[str, Distribution]
     fixed: np.ndarray
     correlation: list[list[float]] | None = None
+
+    def plain(self, seed: int) -> dict[str, Any]:
+        """Return plain data that says the same, with the seed."""
+        fixed = dict(zip(parameters.NAMES, self.fixed.tolist(), strict=True))
+        return {
+            "seed": seed,
+            "sampled": msgspec.to_builtins(self.sampled),
+            "fixed": {name: fixed[name] for name in fixed if name not in self.sampled},
+            "correlation": self.correlation,
+        }
 
 
 def _settings_and_distribution(args: argparse.Namespace) -> tuple[RunSettings, _What]:
@@ -161,7 +202,7 @@ def _check_correlation(matrix: np.ndarray, count: int) -> None:
 
 
 def _sample(args: argparse.Namespace, what: _What) -> np.ndarray:
-    """Return ``(count, 12)`` float32."""
+    """Return ``(count, 12)`` float32, of which the first do not depend on how many there are."""
     if not what.sampled:
         return np.repeat(what.fixed[None], args.count, axis=0)
     import torch
@@ -171,5 +212,6 @@ def _sample(args: argparse.Namespace, what: _What) -> np.ndarray:
     drawn = ProbabilityModel(what.sampled, what.fixed)
     if what.correlation is not None:
         drawn.correlation.copy_(torch.tensor(what.correlation))
-    z = drawn.sample(args.count, torch.Generator().manual_seed(args.seed))
-    return drawn.to_parameters(z)
+    generator = torch.Generator().manual_seed(args.seed)
+    z = torch.cat([drawn.sample(_BLOCK, generator) for _ in range(0, args.count, _BLOCK)])
+    return drawn.to_parameters(z[: args.count])

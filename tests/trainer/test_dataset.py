@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``gdr render`` makes training data, goes on where it was interrupted, and overwrites nothing."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gdr_core.errors import BadSettings
+from trainer import cli
+from trainer.dataset import HOW, TABLE, Dataset
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = ["--size", "16", "--grid", "24", "--workers", "1"]
+DRAWN = ["--distribution", "m1=2.25:0.1", "--distribution", "m2=2.25:0.1", *SMALL]
+ALIKE = {"size": 4, "grid": (24, 24)}
+
+
+def render(out, count, *argv) -> int:
+    return cli.main(["render", *(argv or DRAWN), "--count", str(count), "--out", str(out)])
+
+
+def content(folder) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    out = tmp_path_factory.mktemp("whole") / "out"
+    assert render(out, 70) == 0
+    return out
+
+
+def test_more_images_are_the_first_ones_and_more(whole, tmp_path, capsys):
+    assert render(tmp_path, 30) == 0
+    assert len(list(tmp_path.glob("*.png"))) == 30
+    assert render(tmp_path, 70) == 0
+    assert "30 images are there already." in capsys.readouterr().err
+    assert content(tmp_path) == content(whole)
+    assert render(tmp_path, 50) == 0
+    assert content(tmp_path) == content(whole)
+
+
+def test_what_was_killed_goes_on(whole, tmp_path):
+    """Also after half a line of the table."""
+    command = [sys.executable, "-m", "trainer", "render", *DRAWN, "--count", "20000"]
+    with subprocess.Popen([*command, "--out", tmp_path], cwd=ROOT) as process:
+        deadline = time.monotonic() + 60
+        while len(list(tmp_path.glob("*.png"))) < 10:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.kill()
+    with (tmp_path / TABLE).open("a", encoding="utf-8") as table:
+        table.write("image_9")
+    there = len((tmp_path / TABLE).read_text().splitlines())
+    count = max(there, 70)
+    assert render(tmp_path, count) == 0
+    lines = (tmp_path / TABLE).read_text().splitlines()
+    assert len(lines) == count + 1
+    assert lines[:71] == (whole / TABLE).read_text().splitlines()
+    for name in ("image_00000.png", "image_00069.png"):
+        assert (tmp_path / name).read_bytes() == (whole / name).read_bytes()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="No signal there is Ctrl-C's for one process")
+def test_who_interrupts_it_is_told_what_is_there(tmp_path):
+    command = [sys.executable, "-m", "trainer", "render", *DRAWN, "--count", "20000"]
+    with subprocess.Popen(
+        [*command, "--out", tmp_path], cwd=ROOT, stderr=subprocess.PIPE, text=True
+    ) as process:
+        deadline = time.monotonic() + 60
+        while len(list(tmp_path.glob("*.png"))) < 10:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    made = len((tmp_path / TABLE).read_text().splitlines()) - 1
+    # One more may be there that is not in the table yet.
+    assert made <= len(list(tmp_path.glob("*.png"))) <= made + 1
+    assert f"{made} of 20000 images are in {tmp_path}; the same command renders the rest." in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("argv", "sentence"),
+    [
+        ([*DRAWN, "--seed", "1"], "has 70 images of other parameters (another seed"),
+        ([*DRAWN, "--size", "32"], "has images of another size (16, and not 32)"),
+        ([*DRAWN, "--grid", "30"], "has images of another grid ([24, 24], and not [30, 30])"),
+        ([*DRAWN, "--renderer", "solid"], "has images of another renderer (fast, and not solid)"),
+    ],
+)
+def test_images_of_other_kinds_are_not_mixed(whole, capsys, argv, sentence):
+    before = content(whole)
+    assert render(whole, 80, *argv) == 2
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert "name another folder." in said
+    assert content(whole) == before
+
+
+def test_images_of_others_are_not_overwritten(tmp_path):
+    Image.new("RGB", (4, 4)).save(tmp_path / "image_00000.png")
+    with pytest.raises(BadSettings, match="images that gdr render did not put there"):
+        Dataset(tmp_path, ALIKE, tuple(ALIKE))
+    assert [path.name for path in tmp_path.iterdir()] == ["image_00000.png"]
+
+
+def test_it_says_how_its_images_were_made(whole, tmp_path):
+    how = json.loads((whole / HOW).read_text())
+    assert (how["size"], how["renderer"], how["grid"], how["seed"]) == (16, "fast", [24, 24], 0)
+    assert how["sampled"]["m1"]["mean"] == 2.25
+    assert how["fixed"]["a1"] == 1.0
+    assert "m1" not in how["fixed"]
+    shapes = np.arange(24, dtype=np.float32).reshape(2, 12) / 7
+    with Dataset(tmp_path, ALIKE, tuple(ALIKE)) as dataset:
+        assert len(dataset.begin(shapes)) == 2
+        dataset.add(shapes[0], np.zeros((4, 4, 3), np.uint8))
+    with Dataset(tmp_path, ALIKE | {"seed": 3}, tuple(ALIKE)) as dataset:
+        np.testing.assert_array_equal(dataset.begin(shapes), shapes[1:])
+        assert dataset.there == 1
