@@ -5,7 +5,9 @@
 
 Pools of one worker, on its share of the cores and on all of them, with one and with two requests in
 flight, and of more workers are open side by side and take turns of half a second, so that other
-load falls on all of them alike; the ratio of the medians is what carries over. The shares are those
+load falls on all of them alike; the ratio of the medians is what carries over. Batches are rendered
+one after the other, each once the last one is here, as an estimator asks for them; and in a stream,
+as ``gdr render`` asks for them. The shares are those
 of single requests to a worker that has nothing else to do: *rendering* is the worker's own clock,
 *Python* the processor time of the pool's thread, *transfer* the rest, which is the sockets and what
 the worker does before and after it renders.
@@ -45,6 +47,7 @@ class Way:
     pool: LocalPool
     workers: int
     seconds: list[float] = field(default_factory=list)
+    streamed: list[float] = field(default_factory=list)
     rendering: list[float] = field(default_factory=list)
 
     def render(self, shapes: np.ndarray) -> None:
@@ -57,6 +60,14 @@ class Way:
             took = time.perf_counter() - started
         self.seconds.append(took / batches)
         self.rendering.append((self.pool.seconds_rendering - before) / (took * self.workers))
+
+    def stream(self, shapes: np.ndarray) -> None:
+        """Render as many batches in a stream as took a turn, twice over."""
+        batches = max(2, round(2 * TURN_S / self.seconds[-1]))
+        started = time.perf_counter()
+        for _ in self.pool.stream(np.tile(shapes, (batches, 1))):
+            pass
+        self.streamed.append((time.perf_counter() - started) / batches)
 
 
 def shapes(count: int) -> np.ndarray:
@@ -123,6 +134,7 @@ def main() -> None:
         for _ in range(options.repetitions):
             for one in ways:
                 one.render(batch)
+                one.stream(batch)
         print(_table(ways, options.batch))
         found = shares(ways[2].pool, 3 * options.repetitions)
         said = ", ".join(f"{share:.0%} {name}" for name, share in found.items())
@@ -142,20 +154,27 @@ def _warm_up(pool: LocalPool, batch: np.ndarray) -> None:
 
 
 def _table(ways: list[Way], images: int) -> str:
-    share, alone = (statistics.median(ways[index].seconds) for index in (0, 2))
     lines = [
-        "| Pool | Images a second | Slowest to fastest | Times the first | Times one worker | "
-        "Workers rendering |",
-        "|---|---:|---:|---:|---:|---:|",
+        "| Pool | Batch after batch, images a second | Slowest to fastest | Times the first | "
+        "Workers rendering | In a stream, images a second | Slowest to fastest | Times the first |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for way in ways:
-        middle = statistics.median(way.seconds)
-        lines.append(
-            f"| {way.name} | {images / middle:.0f} | {images / max(way.seconds):.0f} to "
-            f"{images / min(way.seconds):.0f} | {share / middle:.2f} | {alone / middle:.2f} "
-            f"| {statistics.median(way.rendering):.0%} |"
-        )
+        cells = [
+            *_speeds(way.seconds, ways[0].seconds, images),
+            f"{statistics.median(way.rendering):.0%}",
+            *_speeds(way.streamed, ways[0].streamed, images),
+        ]
+        lines.append(f"| {way.name} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _speeds(seconds: list[float], first: list[float], images: int) -> list[str]:
+    return [
+        f"{images / statistics.median(seconds):.0f}",
+        f"{images / max(seconds):.0f} to {images / min(seconds):.0f}",
+        f"{statistics.median(first) / statistics.median(seconds):.2f}",
+    ]
 
 
 def _load() -> str:
