@@ -51,14 +51,16 @@ def main() -> None:
     many = options.repetitions
     cases = [
         Case(None, 64, many),
+        Case(None, 64, max(3, many // 2), stream=True),
         Case(0.001, 64, many),
+        Case(0.001, 64, max(3, many // 2), stream=True),
         Case(0.005, 64, many),
         Case(0.005, 256, max(3, many // 3)),
         Case(0.05, 64, max(3, many // 5)),
     ]
     counts = WORKERS
     if options.fast:
-        cases, counts = cases[:1], (1, 2)
+        cases, counts = cases[:2], (1, 2)
     blender.WORKER_SCRIPT = Path(__file__).with_name("worker.py")
     ray.init("local", num_cpus=8, include_dashboard=False, log_to_driver=False)
     try:
@@ -102,7 +104,11 @@ def _ways(stack: contextlib.ExitStack, logs: Path, counts: tuple[int, ...]) -> l
 def _print(rows: list[Row], trip_s: float, pending: dict[int, float]) -> None:
     print(_table([row for row in rows if row.kind != SINGLE]))
     for kind in ("local", "ray"):
-        timed = [row for row in rows if row.image_s is not None and row.kind.startswith(kind)]
+        timed = [
+            row
+            for row in rows
+            if row.image_s is not None and row.kind.startswith(kind) and not row.stream
+        ]
         if not timed:
             continue
         found = model.fit(timed)
@@ -117,7 +123,7 @@ def _print(rows: list[Row], trip_s: float, pending: dict[int, float]) -> None:
         for row, residual in zip(timed, found.residuals, strict=True):
             print(
                 f"  {row.kind:20} {row.workers} workers, {1e3 * row.image_s:g} ms, batch "
-                f"{row.batch}: {1e3 * row.seconds:.1f} ms in {row.calls:g} calls, {residual:+.1%}"
+                f"{row.batch}: {1e3 * row.seconds:.1f} ms in {row.calls:.2g} calls, {residual:+.1%}"
             )
         if kind == "ray":
             for workers in PREDICTED_WORKERS:
@@ -137,14 +143,15 @@ def _table(rows: list[Row]) -> str:
         "Ray to local | Calls a batch | CPU ms a batch here |",
         "|---|---:|---|---:|---:|---:|---:|---:|---:|",
     ]
-    alone = {(r.image_s, r.batch, r.kind): r.seconds for r in rows if r.workers == 1}
+    alone = {(r.image_s, r.batch, r.stream, r.kind): r.seconds for r in rows if r.workers == 1}
     for row in rows:
         takes = "fast" if row.image_s is None else f"{1e3 * row.image_s:g} ms"
-        gain = alone[row.image_s, row.batch, row.kind] / row.seconds
+        takes += ", stream" * row.stream
+        gain = alone[row.image_s, row.batch, row.stream, row.kind] / row.seconds
         ratio = "" if row.kind == "local" else f"{row.ratio:.2f}"
         lines.append(
             f"| {takes} | {row.batch} | {row.kind} | {row.workers} | {row.batch / row.seconds:.0f} "
-            f"| {gain:.2f} | {ratio} | {row.calls:g} | {1e3 * row.cpu_s:.1f} |"
+            f"| {gain:.2f} | {ratio} | {row.calls:.2g} | {1e3 * row.cpu_s:.1f} |"
         )
     return "\n".join(lines)
 

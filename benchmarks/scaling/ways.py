@@ -7,6 +7,7 @@ import os
 import statistics
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from unittest import mock
 
@@ -19,6 +20,8 @@ from trainer.workers.choice import physical_cores
 from trainer.workers.on_ray.calls import CallSize
 
 TURN_S = 0.3
+STREAMED = 64
+"""Batches in a stream: 4,096 images of a batch of 64."""
 TIMED = 1000.0
 """As in ``worker.py``."""
 
@@ -75,11 +78,14 @@ class Case:
         Images.
     repetitions
         Turns of each way.
+    stream
+        Whether batches are asked for in a stream, and not each once the last one is here.
     """
 
     image_s: float | None
     batch: int
     repetitions: int
+    stream: bool = False
 
     @property
     def largest_part(self) -> int:
@@ -90,9 +96,10 @@ class Case:
         """
         return batches.LARGEST_PART if self.image_s is None else batches.WORTH_A_WORKER
 
-    def parts(self, workers: int) -> int:
-        """Return the parts into which so many workers have the batch cut."""
-        return len(batches.cuts(self.batch, workers, self.largest_part))
+    def parts(self, workers: int) -> float:
+        """Return the parts into which so many workers have a batch cut."""
+        together = STREAMED if self.stream else 1
+        return len(batches.cuts(self.batch * together, workers, self.largest_part)) / together
 
     def shapes(self) -> np.ndarray:
         """Return ``(batch, 12)`` parameters."""
@@ -111,7 +118,7 @@ class Row:
 
     Attributes
     ----------
-    image_s, batch, parts
+    image_s, batch, stream, parts
         Of the case.
     seconds
         That a batch took.
@@ -127,7 +134,8 @@ class Row:
     workers: int
     image_s: float | None
     batch: int
-    parts: int
+    stream: bool
+    parts: float
     seconds: float
     calls: float
     cpu_s: float
@@ -147,7 +155,8 @@ def measure(ways: list[Way], case: Case) -> list[Row]:
         for turn in range(case.repetitions):
             first = turn % len(ways)
             for way in ways[first:] + ways[:first]:
-                taken[way].append(_one(way, shapes, case.parts(way.workers)))
+                render = _stream if case.stream else _batches
+                taken[way].append(_one(way, shapes, case.parts(way.workers), render))
     base = {way.workers: taken[way] for way in ways if way.kind == "local"}
     rows = []
     for way in ways:
@@ -161,6 +170,7 @@ def measure(ways: list[Way], case: Case) -> list[Row]:
                 way.workers,
                 case.image_s,
                 case.batch,
+                case.stream,
                 case.parts(way.workers),
                 seconds,
                 calls,
@@ -171,8 +181,10 @@ def measure(ways: list[Way], case: Case) -> list[Row]:
     return rows
 
 
-def _one(way: Way, shapes: np.ndarray, parts: int) -> tuple[float, float, float]:
-    """Render batches of ``parts`` one after the other, as a run does, for :data:`TURN_S` at least.
+def _one(
+    way: Way, shapes: np.ndarray, parts: float, render: Callable[[Way, np.ndarray], int]
+) -> tuple[float, float, float]:
+    """Render batches of ``parts``.
 
     Returns
     -------
@@ -182,14 +194,28 @@ def _one(way: Way, shapes: np.ndarray, parts: int) -> tuple[float, float, float]
     size = getattr(way.pool, "call_size", None)
     if size is not None:
         size.single = way.kind != "ray"
-    calls, cpu = size.calls if size else 0, time.process_time()
-    batches, took, started = 0, 0.0, time.perf_counter()
-    while took < TURN_S:
+    calls, cpu, started = size.calls if size else 0, time.process_time(), time.perf_counter()
+    batches = render(way, shapes)
+    took, cpu = time.perf_counter() - started, time.process_time() - cpu
+    calls = (size.calls - calls) / batches if size else parts
+    return took / batches, calls, cpu / batches
+
+
+def _batches(way: Way, shapes: np.ndarray) -> int:
+    """Render batches one after the other, as an estimator does, for :data:`TURN_S` at least; return
+    how many."""
+    batches, started = 0, time.perf_counter()
+    while time.perf_counter() < started + TURN_S:
         way.pool.render(shapes)
         batches += 1
-        took = time.perf_counter() - started
-    calls = (size.calls - calls) / batches if size else parts
-    return took / batches, calls, (time.process_time() - cpu) / batches
+    return batches
+
+
+def _stream(way: Way, shapes: np.ndarray) -> int:
+    """Render :data:`STREAMED` batches in a stream, as ``gdr render`` does; return how many."""
+    for _ in way.pool.stream(np.tile(shapes, (STREAMED, 1))):
+        pass
+    return STREAMED
 
 
 def pending_s(ray, many: int) -> float:

@@ -200,9 +200,12 @@ class Batch:
         """Whether these can be the images of the part."""
         return images.shape == (len(part), *self._image) and images.dtype == np.uint8
 
-    def put(self, part: Part, images: np.ndarray) -> None:
-        """Take the images of a part."""
-        self._found[part.rows.start] = images
+    def put(self, part: Part, *images: np.ndarray) -> None:
+        """Take the images of a part, in one array or in several, one after the other."""
+        start = part.rows.start
+        for some in images:
+            self._found[start] = some
+            start += len(some)
         self.missing -= 1
 
     def finished(self) -> Iterator[np.ndarray]:
@@ -214,7 +217,7 @@ class Batch:
             yield images
 
     def images_of(self, part: Part) -> list[np.ndarray]:
-        """Return, and forget, the images of a part that has been rendered, perhaps in pieces."""
+        """Return, and forget, the images of a part that has been rendered."""
         found, start = [], part.rows.start
         while start < part.rows.stop:
             found.append(self._found.pop(start))

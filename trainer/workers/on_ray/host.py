@@ -91,7 +91,8 @@ class RayHost:
         images: list[np.ndarray | None] = [None] * len(together)
         try:
             self._pool.render_batch(batch)
-            found = batch.together(images for part in todo for images in batch.images_of(part))
+            pieces = [piece for part in todo for piece in batch.images_of(part)]
+            found = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
             images = [found[rows] for rows in together]
         except NoWorkerStarts as error:
             answer |= {"trouble": str(error), "to_blame": "node"}

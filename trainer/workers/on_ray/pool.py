@@ -253,10 +253,13 @@ class RayPool:
             return
         if answer["to_blame"]:
             raise GdrError(answer["trouble"])
-        found, taken = np.concatenate(images), 0
-        for part in call.parts:
-            batch.put(part, found[taken : taken + len(part)])
-            taken += len(part)
+        if len(call.parts) == 1:
+            batch.put(call.parts[0], *images)
+        else:
+            found, taken = np.concatenate(images), 0
+            for part in call.parts:
+                batch.put(part, found[taken : taken + len(part)])
+                taken += len(part)
         self.seconds_rendering += answer["rendering"]
 
     # --- workers that come and go ----------------------------------------------------------------
