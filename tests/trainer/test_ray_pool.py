@@ -317,7 +317,7 @@ def test_the_command_line_renders_on_the_cluster(cluster, tmp_path):
         {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
         for name in ("local", "ray")
     )
-    assert len(here) == 11
+    assert len(here) == 12
     assert here == there
 
 
