@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from gdr_core.errors import GdrError
@@ -33,6 +36,7 @@ log = logging.getLogger(__name__)
 
 OpenPool = Callable[..., AbstractContextManager[RenderPool]]
 """What is called like :func:`.open_pool`."""
+_IMPORT_POLL_S = 0.05
 
 
 class Run:
@@ -135,9 +139,7 @@ class Run:
         return outcome
 
     def _prepare(self, pool: RenderPool) -> Optimization:
-        from .optimization import Optimization  # Imports torch, while Blender starts.
-
-        return Optimization(
+        return _import_optimization(self._check).Optimization(
             self.settings,
             self._folder,
             pool,
@@ -182,6 +184,26 @@ class Run:
             for name, known in (self._work.truth if self._work else {}).items()
         }
         self.observe(Finished(status=status, text=text, folder=str(self.path), truth=truth))
+
+
+def _import_optimization(check: Callable[[], None]) -> ModuleType:
+    """Import torch, while Blender starts; ``check`` is called meanwhile and may raise to leave."""
+    found: Future[ModuleType] = Future()
+
+    def load() -> None:
+        try:
+            from . import optimization
+        except BaseException as error:
+            found.set_exception(error)
+        else:
+            found.set_result(optimization)
+
+    # No daemon: a library that is just being loaded is no good end of a process.
+    threading.Thread(target=load, name="import-torch").start()
+    while not found.done():
+        check()
+        wait([found], _IMPORT_POLL_S)
+    return found.result()
 
 
 def _torch_must_judge(settings: RunSettings) -> bool:

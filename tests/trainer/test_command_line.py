@@ -5,6 +5,7 @@ import io
 import math
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -288,6 +289,41 @@ def test_workers_start_while_torch_is_imported_and_end_when_it_fails(tmp_path):
     assert "Started instance" in (out / "trainer.log").read_text()
     time.sleep(1.0)
     assert [p for p in psutil.process_iter() if str(out) in _environment(p)] == []
+
+
+WAITS = """
+import os, pathlib, time
+folder = pathlib.Path(os.environ["GDR_TEST_FOLDER"])
+(folder / "importing").touch()
+deadline = time.monotonic() + 60
+while not (folder / "go").exists() and time.monotonic() < deadline:
+    time.sleep(0.02)
+raise ImportError("this is no torch")
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="No signal there is Ctrl-C's for one process")
+def test_a_stop_does_not_wait_for_the_import_of_torch(tmp_path):
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch" / "__init__.py").write_text(WAITS)
+    out = tmp_path / "run"
+    env = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    env["GDR_TEST_FOLDER"] = str(tmp_path)
+    command = [sys.executable, "-m", "trainer", "optimize", *HIDDEN, "--workers", "1"]
+    with subprocess.Popen([*command, "--out", str(out)], env=env, cwd=ROOT) as process:
+        _until((tmp_path / "importing").exists)
+        process.send_signal(signal.SIGINT)
+        _until(lambda: "Stopped after 0 steps" in (out / "trainer.log").read_text())
+        assert process.poll() is None
+        (tmp_path / "go").touch()
+        assert process.wait(30) == 130
+
+
+def _until(true) -> None:
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def _environment(process: psutil.Process) -> str:
