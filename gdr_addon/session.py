@@ -54,8 +54,8 @@ class Deadlines:
     Attributes
     ----------
     handshake
-        From the child's start to its connection (importing torch is slow, most of all the first
-        time, under a virus scanner).
+        From the child's start to its connection (a Python's first imports are slow on a cold
+        disk, or under a virus scanner).
     stop
         From asking for a stop to the trainer's ``Finished``. It is read between two steps, and one
         step at 256 px takes many seconds without a GPU.

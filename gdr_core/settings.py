@@ -22,7 +22,7 @@ from .sampling import SAMPLES, settled_samples
 
 SCHEMA = 1
 SIZES = (32, 64, 128, 256)
-"""Image sizes that the discriminator is built for, in pixels."""
+"""Image sizes that the estimators' networks are built for, in pixels."""
 
 RendererName = Literal["fast", "solid", "workbench", "eevee", "cycles"]
 RENDERERS: tuple[str, ...] = get_args(RendererName)
@@ -140,8 +140,9 @@ class RenderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     Attributes
     ----------
     renderer
-        ``fast`` (one instanced draw for the batch), ``solid`` (one viewport draw an image), or
-        one of Blender's engines, ``workbench``, ``eevee`` or ``cycles`` (one render an image).
+        ``fast`` (a ray for each pixel of the whole batch), ``solid`` (one viewport draw an
+        image), or one of Blender's engines, ``workbench``, ``eevee`` or ``cycles`` (one render
+        an image).
     grid
         Longitude and latitude resolution of the surface; None for what suits the image size
         (:func:`gdr_core.resolution.automatic_grid`).

@@ -4,41 +4,18 @@
 from __future__ import annotations
 
 import argparse
-import ctypes
 import subprocess
 import sys
+from pathlib import Path
 
 import debian
 
-# What bpy links to or opens, beyond what every Linux has, and Debian's package with it. Later
-# Debians rename some packages; asked for by the old name, apt installs the new.
-LIBRARIES = {
-    "libEGL.so.1": "libegl1",
-    "libGL.so.1": "libgl1",
-    "libICE.so.6": "libice6",
-    "libOpenGL.so.0": "libopengl0",
-    "libSM.so.6": "libsm6",
-    "libX11.so.6": "libx11-6",
-    "libXext.so.6": "libxext6",
-    "libXfixes.so.3": "libxfixes3",
-    "libXi.so.6": "libxi6",
-    "libXrender.so.1": "libxrender1",
-    "libXt.so.6": "libxt6",
-    "libgomp.so.1": "libgomp1",
-    "libxkbcommon.so.0": "libxkbcommon0",
-}
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from trainer.system_libraries import LIBRARIES, missing_libraries  # noqa: E402
+
 # Draws where there is no GPU; it has no library of its own to look for.
 DRIVERS = ("libgl1-mesa-dri",)
-
-
-def missing_libraries() -> list[str]:
-    found = []
-    for name in LIBRARIES:
-        try:
-            ctypes.CDLL(name)
-        except OSError:
-            found.append(name)
-    return found
 
 
 def main() -> int:

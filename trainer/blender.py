@@ -14,6 +14,8 @@ from pathlib import Path
 
 from gdr_core.errors import GdrError
 
+from .system_libraries import explain_missing
+
 WORKER_SCRIPT = Path(__file__).parents[1] / "gdr_addon" / "worker_entry.py"
 PROBE_TIMEOUT_S = 90.0
 
@@ -117,6 +119,8 @@ def explain_death(returncode: int | None, output: str) -> str:
     """Return a sentence for a Blender that ended before it could render."""
     if returncode in _DEATHS_OF_GL:
         return NO_GL
+    if missing := explain_missing(output):
+        return missing
     lines = [line for line in output.strip().splitlines() if line.strip()]
     said = f" It said: {lines[-1].strip()}" if lines else ""
     return f"Blender ended while it started (exit code {returncode}).{said}"

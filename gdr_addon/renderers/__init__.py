@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Renderers: how a batch of parameters becomes images.
 
-``fast`` draws a whole batch in a few instanced calls, ``solid`` draws one image after another with
+``fast`` draws a whole batch in a few calls, ``solid`` draws one image after another with
 Blender's own viewport, ``workbench``, ``eevee`` and ``cycles`` render one after another with
 Blender's engines (:mod:`.engine`). Another one is a class with the methods of :class:`Renderer` and
 a line in :func:`make_renderer`; another engine is a class with those of :class:`.engine.Engine`.

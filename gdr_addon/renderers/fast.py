@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The fast renderer: two instanced draws for a whole batch.
+"""The fast renderer: a ray for each pixel of a whole batch.
 
 The spherical product makes a supershape from two profile curves, so a small texture of them
 (:mod:`.fast_curves`) is all that the shaders need; no mesh is ever built or uploaded. The first

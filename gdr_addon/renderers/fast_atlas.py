@@ -54,7 +54,7 @@ class Atlas:
 
     @contextmanager
     def bind_places(self) -> Iterator[None]:
-        """Have the first stage drawn, with depth."""
+        """Have the first stage drawn; its depth says which pixels show a surface."""
         with self._surface.bind():
             self._set_viewport()
             self._surface.clear(color=(0.0, 0.0, 0.0, 0.0), depth=1.0)
@@ -62,7 +62,7 @@ class Atlas:
 
     @contextmanager
     def bind_picture(self) -> Iterator[None]:
-        """Have the second stage drawn, over the background, with the depth of the first."""
+        """Have the second stage drawn over the background, where the first one met a surface."""
         with self._picture.bind():
             self._set_viewport()
             self._picture.clear(color=(*look.BACKGROUND, 1.0))

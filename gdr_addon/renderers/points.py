@@ -11,7 +11,7 @@ from ...gdr_core.superformula import profile, surface
 
 LIMIT = 1e4
 """The largest coordinate that is drawn, in metres: a hundred times the reference camera's far
-clip. Beyond it single precision no longer places a triangle's edges to the pixel."""
+clip. Beyond it single precision no longer places an edge to the pixel."""
 
 
 def check_batch(parameters: np.ndarray, size: int) -> np.ndarray:

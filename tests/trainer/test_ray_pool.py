@@ -235,7 +235,7 @@ def test_nodes_that_cannot_render_are_named_and_the_others_go_on(nodes, expected
         np.testing.assert_array_equal(pool.render(shapes(64)), expected)
     said = "\n".join(sorted(told, key=lambda text: "Blender" in text))
     assert "renders nothing: its Python cannot import the code that renders" in said
-    assert 'pip install "gdr[ray,blender]"' in said
+    assert 'pip install ".[ray,blender]" in its folder' in said
     assert "renders nothing: There is no Blender at /does/not/exist; set GDR_BLENDER" in said
 
 

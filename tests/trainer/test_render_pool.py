@@ -168,6 +168,16 @@ def test_only_a_crash_is_put_down_to_opengl():
     assert "exit code -9" in blender.explain_death(-signal.SIGKILL, "")
 
 
+def test_a_library_that_is_missing_is_named_with_its_package():
+    said = "ImportError: libXi.so.6: cannot open shared object file: No such file or directory\n"
+    text = blender.explain_death(1, f"Traceback\n{said}")
+    assert "libXi.so.6" in text
+    assert "sudo apt-get install" in text
+    assert "libxi6" in text
+    other = blender.explain_death(127, said.replace("libXi", "libtbb-other"))
+    assert "libtbb-other.so.6" in other
+
+
 def test_a_blender_that_is_not_there_is_named(monkeypatch):
     monkeypatch.setenv("GDR_BLENDER", "/does/not/exist")
     with pytest.raises(GdrError, match="no Blender at /does/not/exist; set GDR_BLENDER"):

@@ -69,11 +69,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"gdr {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, module in COMMANDS.items():
+        # What is not for people is not in the list.
+        listed = {} if module.HELP.endswith("(not for people)") else {"help": module.HELP}
         command = commands.add_parser(
             name,
-            help=module.HELP,
+            **listed,
             description=module.HELP,
-            formatter_class=lambda prog: argparse.HelpFormatter(prog, 34, width=100),
+            formatter_class=lambda prog: argparse.HelpFormatter(
+                prog, max_help_position=34, width=100
+            ),
         )
         module.add_arguments(command)
     return parser

@@ -23,6 +23,7 @@ EXIT_INTERRUPTED = 130
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    parser.epilog = values.LISTED
     what = parser.add_argument_group("what to match (one of the two)")
     what.add_argument("--targets", metavar="DIR", help="a folder of target images")
     what.add_argument(
@@ -40,7 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="optimise this parameter from here (repeat; m1=1.2:0.4 and m2=3.0:0.4)",
     )
     model.add_argument(
-        "--fix", metavar="NAME=VALUE", action="append", help="keep this parameter here (repeat)"
+        "--fix",
+        metavar="NAME=VALUE",
+        action="append",
+        help="keep this parameter here (repeat; the others at their defaults)",
     )
     model.add_argument(
         "--family",
@@ -65,8 +69,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     rendering_options.add_to(how)
     worker_options.add_arguments(how)
-    how.add_argument("--seed", metavar="N", type=int, help="(0)")
-    how.add_argument("--device", metavar="NAME", help="auto, cpu, cuda, mps (auto)")
+    how.add_argument(
+        "--seed", metavar="N", type=int, help="the same one makes the same run again (0)"
+    )
+    how.add_argument(
+        "--device", metavar="NAME", help="where torch computes: auto, cpu, cuda, mps (auto)"
+    )
     files = parser.add_argument_group("files")
     files.add_argument("--config", metavar="FILE", help="settings of an earlier run's config.toml")
     files.add_argument("--resume", metavar="RUN", help="go on with the run in this folder")

@@ -37,6 +37,7 @@ _BLOCK = 1024
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    parser.epilog = values.LISTED
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--params", metavar="NAME=VALUE,...", help="one shape; the rest by default")
     what.add_argument(
@@ -47,15 +48,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     what.add_argument("--run", metavar="DIR", help="sample the result of the run in this folder")
     parser.add_argument(
-        "--family", metavar="NAME=FAMILY", action="append", help="lognormal, normal, bounded:L:H"
+        "--family",
+        metavar="NAME=FAMILY",
+        action="append",
+        help="lognormal (default), normal, or bounded:LOW:HIGH (repeat)",
     )
-    parser.add_argument("--fix", metavar="NAME=VALUE", action="append", help="for the other ones")
+    parser.add_argument(
+        "--fix", metavar="NAME=VALUE", action="append", help="keep this parameter here (repeat)"
+    )
     parser.add_argument("--count", metavar="N", type=int, default=1, help="images (1)")
-    parser.add_argument("--seed", metavar="N", type=int, default=0, help="(0)")
-    parser.add_argument("--size", metavar="PX", type=int, help="image size (64)")
+    parser.add_argument(
+        "--seed", metavar="N", type=int, default=0, help="the same one draws the same (0)"
+    )
+    parser.add_argument(
+        "--size", metavar="PX", type=int, help="image size, 8 to 2048 (64, or the run's)"
+    )
     rendering_options.add_to(parser)
     worker_options.add_arguments(parser)
-    parser.add_argument("--out", metavar="DIR", required=True, help="folder for the images")
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        required=True,
+        help="folder for the images; one that has the first of them gets the rest",
+    )
 
 
 def run(args: argparse.Namespace) -> int:

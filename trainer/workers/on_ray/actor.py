@@ -43,8 +43,8 @@ class RenderActor:
         except ImportError as error:
             return answer | {
                 "trouble": f"its Python cannot import the code that renders ({error}). Install "
-                f'the same version there as here, with pip install "gdr[ray,blender]", and '
-                f"restart Ray on it."
+                f'the same version there as here, with pip install ".[ray,blender]" in its folder, '
+                f"and restart Ray on it."
             }
         if same_code.code_id() != order["code"]:
             return answer | {

@@ -10,7 +10,7 @@ from gdr_core import __version__
 
 ROOT = Path(__file__).resolve().parents[3]
 """The folder that has the packages."""
-_PACKAGES = ("blendtorch", "gdr_addon", "gdr_core", "trainer/workers")
+_PACKAGES = ("blendtorch", "gdr_addon", "gdr_core", "trainer/workers", "trainer/blender.py")
 
 
 def code_id() -> str:
@@ -20,7 +20,8 @@ def code_id() -> str:
     """
     digest = hashlib.sha256()
     for package in _PACKAGES:
-        for path in sorted((ROOT / package).rglob("*.py")):
+        found = ROOT / package
+        for path in [found] if found.is_file() else sorted(found.rglob("*.py")):
             digest.update(path.relative_to(ROOT).as_posix().encode())
             digest.update(path.read_bytes().replace(b"\r\n", b"\n"))
     return f"{__version__} ({digest.hexdigest()[:8]})"
