@@ -106,8 +106,10 @@ def alike(scores: Scores) -> str:
                 f"apart, parameters were off (mean by {TASKS[task].mean_within:g} or spread by "
                 f"{100 * (TASKS[task].std_within or 0):.0f} %) as often as: {off or 'never'}."
             )
-        best = [score.ceiling for score in found if score.ceiling]
-        if best:
+        best = _ceilings(found)
+        if best and len(best) == max(
+            len(_ceilings(s)) for (t, _), s in scores.items() if t == task
+        ):
             accuracy = statistics.median(ceiling["accuracy"] for ceiling in best)
             passed = sum(ceiling["low"] <= 0.5 for ceiling in best)
             lines.append(
@@ -142,6 +144,10 @@ def broken(scores: Scores) -> str:
         if errors:
             lines.append(f"- `{task}`, {name}: {len(errors)} seeds broke off, one by: {errors[0]}")
     return "\n".join(lines) + "\n" if lines else ""
+
+
+def _ceilings(found: list[Score]) -> list[dict]:
+    return [score.ceiling for score in found if score.ceiling]
 
 
 def _counted(names: Iterable[str]) -> str:
