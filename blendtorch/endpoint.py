@@ -110,8 +110,8 @@ class Endpoint:
             if heartbeat_timeoutms is not None:
                 beat = max(50, heartbeat_timeoutms // 3)
                 self.socket.setsockopt(zmq.HEARTBEAT_IVL, beat)
+                # No HEARTBEAT_TTL: its clock goes on while a computer sleeps, so it runs out then.
                 self.socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, heartbeat_timeoutms)
-                self.socket.setsockopt(zmq.HEARTBEAT_TTL, heartbeat_timeoutms // 100 * 100)
             self._set_keys(ctx, bind)
             self.monitor = PeerMonitor(self.socket)
             self.closed = False

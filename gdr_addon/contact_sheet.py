@@ -7,6 +7,7 @@ thread touches no pixel: Blender reads the file when it first draws it.
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -24,7 +25,7 @@ _previews: bpy.utils.previews.ImagePreviewCollection | None = None
 def path_in(folder: str) -> Path | None:
     """Return a run's contact sheet, or None if it has none (yet)."""
     path = Path(folder) / FILE
-    return path if folder and path.is_file() else None
+    return path if folder and os.path.isfile(path) else None
 
 
 def show(folder: str) -> None:

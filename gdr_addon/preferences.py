@@ -12,7 +12,6 @@ from bpy.props import EnumProperty, IntProperty, StringProperty
 
 from ..gdr_core.packages import TRAINER_PACKAGES
 from . import ids, kept_trainer, registration, text
-from .properties import RELATIVE_PATH
 
 PYTHON_VARIABLE = "GDR_TRAINER_PYTHON"
 """Environment variable with the trainer's Python where the preferences name none."""
@@ -31,6 +30,19 @@ def _let_trainer_go(self, context: bpy.types.Context) -> None:
     kept_trainer.let_go()
 
 
+def _keep_absolute(self, context: bpy.types.Context) -> None:
+    """Make a path that is relative to the open file one that is good for every file."""
+    for name in ("trainer_python", "runs_folder"):
+        path = getattr(self, name)
+        if path.startswith("//") and bpy.data.filepath:
+            setattr(self, name, os.path.abspath(bpy.path.abspath(path)))
+
+
+def _choose_python(self, context: bpy.types.Context) -> None:
+    _keep_absolute(self, context)
+    _let_trainer_go(self, context)
+
+
 class GDR_AP_preferences(bpy.types.AddonPreferences):
     """The extension's preferences."""
 
@@ -40,8 +52,7 @@ class GDR_AP_preferences(bpy.types.AddonPreferences):
         name="Trainer's Python",
         description="Python executable of an environment with PyTorch, for the trainer",
         subtype="FILE_PATH",
-        options=RELATIVE_PATH,
-        update=_let_trainer_go,
+        update=_choose_python,
     )
     keep_trainer: IntProperty(
         name="Keep Trainer (Minutes)",
@@ -95,10 +106,10 @@ class GDR_AP_preferences(bpy.types.AddonPreferences):
     )
     runs_folder: StringProperty(
         name="Folder for Runs",
-        description="Where each run gets a folder of its own; empty for Blender's folder for "
-        "extensions' files",
+        description="Where each run gets a folder of its own; empty for gdr-runs in your home "
+        "folder",
         subtype="DIR_PATH",
-        options=RELATIVE_PATH,
+        update=_keep_absolute,
     )
 
     def draw(self, context: bpy.types.Context) -> None:
@@ -153,7 +164,8 @@ def trainer_python(context: bpy.types.Context) -> str:
     preferences = of(context)
     chosen = preferences.trainer_python if preferences else ""
     path = bpy.path.abspath(chosen) if chosen else os.environ.get(PYTHON_VARIABLE, "")
-    return path if path and Path(path).is_file() else ""
+    # Path.is_file raises where a folder above may not be entered.
+    return path if path and os.path.isfile(path) else ""
 
 
 def python_problem(context: bpy.types.Context) -> str:
@@ -192,11 +204,9 @@ def runs_folder(context: bpy.types.Context) -> Path:
     """Return the folder that holds the run folders; it need not exist yet."""
     preferences = of(context)
     if preferences and preferences.runs_folder:
-        return Path(bpy.path.abspath(preferences.runs_folder))
-    try:
-        return Path(bpy.utils.extension_path_user(ids.ROOT_PACKAGE, path="runs"))
-    except ValueError:  # Not installed as an extension.
-        return Path.home() / "gdr-runs"
+        return Path(os.path.abspath(bpy.path.abspath(preferences.runs_folder)))
+    # Not Blender's folder for extensions' files: that goes with the extension.
+    return Path.home() / "gdr-runs"
 
 
 def register(stack: ExitStack) -> None:

@@ -192,7 +192,10 @@ class Updates:
             np.clip(points, -_REACH, _REACH, out=points)
             for (number, _), surface in zip(batch, points, strict=True):
                 mesh = shapes.get(number)
-                if mesh is not None and len(mesh.vertices) == math.prod(GRID):
+                # A mesh in Edit Mode has its points elsewhere.
+                if mesh is None or mesh.is_editmode:
+                    continue
+                if len(mesh.vertices) == math.prod(GRID):
                     supershape_mesh.set_points(mesh, surface)
                     moved = True
         return moved

@@ -12,13 +12,14 @@ import logging
 import shutil
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import bpy
 
-from ..gdr_core.messages import Finished, RunStatus, Samples, Targets
+from ..gdr_core.messages import Finished, Notice, RunStatus, Samples, Targets
 from ..gdr_core.settings import RunSettings
 from . import contact_sheet, kept_trainer, preview, redraw, registration, run_state, trainer_process
 from .run_view import RunView
@@ -232,14 +233,28 @@ def _poll() -> bool:
             continue
         changed |= run.view.apply(event)
         if isinstance(event, Targets):
-            _targets_known(run)
+            _show(run, _targets_known, run)
         elif isinstance(event, Finished):
             _end(run, event)
+    if _run is run and run.show_preview:
+        changed |= not _show(run, _refresh, run, until)
     if changed:
         _write(run)
-    if _run is run and run.show_preview:
-        _refresh(run, until)
     return changed
+
+
+def _show(run: _Run, what: Callable[..., None], *arguments: object) -> bool:
+    """Do something for the preview; return whether it went well. A run needs none to go on."""
+    try:
+        what(*arguments)
+    except Exception as error:
+        log.exception("The preview failed.")
+        run.show_preview = False
+        text = f"{type(error).__name__}: {error}".rstrip(".")
+        said = f"The preview failed and is left alone; the run goes on ({text})"
+        run.view.apply(Notice(text=said))
+        return False
+    return True
 
 
 def _refresh(run: _Run, until: float) -> None:

@@ -7,7 +7,6 @@ One file a checkpoint, replaced atomically, so a run killed at any moment has a 
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from gdr_core.errors import GdrError
+
+from . import files
 
 SCHEMA = 1
 
@@ -27,7 +28,7 @@ def save(path: Path, state: dict[str, Any]) -> None:
     header = {"schema": str(SCHEMA), "state": json.dumps(tree)}
     fresh = path.with_name(path.name + ".new")
     save_file(tensors, fresh, metadata=header)
-    os.replace(fresh, path)
+    files.replace(fresh, path)
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import csv
 import math
-import os
 from dataclasses import dataclass
 from pathlib import Path
+
+from . import files
 
 COLUMNS = ("step", "renders", "seconds", "d_real", "d_sim")
 
@@ -50,7 +51,7 @@ class History:
             self._writer.writerow([*COLUMNS, *per_parameter])
             for row in self.rows:
                 self._write(row)
-        os.replace(fresh, path)
+        files.replace(fresh, path)
         self._file = path.open("a", newline="", encoding="utf-8")
         self._writer = csv.writer(self._file)
 

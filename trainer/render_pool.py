@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -79,12 +79,14 @@ def open_pool(
     tell
         Called with what a person should know of the workers, a sentence without its full stop.
     """
-    with tempfile.TemporaryDirectory(prefix="gdr-") as scratch:
+    with ExitStack() as stack:
         if settings.rendering.pool == "ray":
             pool = RayPool(settings, check, tell)
         else:
-            pool = LocalPool(settings, check, log_dir or Path(scratch), tell)
-        try:
-            yield pool
-        finally:
-            pool.close()
+            if log_dir is None:
+                # On Windows what just ended may still have a file open.
+                scratch = tempfile.TemporaryDirectory(prefix="gdr-", ignore_cleanup_errors=True)
+                log_dir = Path(stack.enter_context(scratch))
+            pool = LocalPool(settings, check, log_dir, tell)
+        stack.callback(pool.close)
+        yield pool

@@ -155,7 +155,7 @@ class Run:
         if not chosen.folder:
             return None
         self._tell(RunStatus.STARTING, "Reading the target images")
-        return targets.from_folder(chosen.folder, size, chosen.background)
+        return targets.from_folder(chosen.folder, size, chosen.background, self._check)
 
     def _ended(self, status: str, word: str = "") -> Outcome:
         """Return the outcome of a run that did not come to its end."""

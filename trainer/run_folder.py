@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import json
 import logging
-import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ from gdr_core.families import Distribution
 from gdr_core.messages import Conclusion
 from gdr_core.settings import RunSettings
 
-from . import images, plots
+from . import files, images, plots
 from .history import History, Row
 from .targets import Truth
 
@@ -75,6 +75,10 @@ class RunFolder:
             raise BadSettings(
                 f"{path} holds a run already; choose another folder, or go on with --resume {path}."
             )
+        if not resume and self.config.is_file() and not self.log.is_file():
+            raise BadSettings(
+                f"{path} has a config.toml that is no run's; choose another folder for the run."
+            )
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             self._lock = FileLock(self.path / ".lock", timeout=0)
@@ -89,7 +93,8 @@ class RunFolder:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         self._handler = handler
         # A resumed run goes on from there, and may end without another.
-        (self.path / "images" / "result.png").unlink(missing_ok=True)
+        with suppress(OSError):  # Somebody looks at it.
+            (self.path / "images" / "result.png").unlink(missing_ok=True)
         logging.getLogger().addHandler(handler)
         self._events: Any = None
 
@@ -110,13 +115,13 @@ class RunFolder:
 
     def save_config(self, settings: RunSettings) -> None:
         """Write ``config.toml``."""
-        _replace(self.config, tomli_w.dumps(settings_module.to_dict(settings)))
+        files.write_text(self.config, tomli_w.dumps(settings_module.to_dict(settings)))
 
     def save_targets(self, images: np.ndarray) -> None:
         """Write ``targets.npy``: hidden targets, ``(N, S, S, 3)`` uint8, for a resumed run."""
         fresh = self.targets.with_name("targets.new.npy")
         np.save(fresh, images, allow_pickle=False)
-        os.replace(fresh, self.targets)
+        files.replace(fresh, self.targets)
 
     def load_targets(self) -> np.ndarray | None:
         """Return what :meth:`save_targets` wrote, or None where it is missing or damaged."""
@@ -201,7 +206,7 @@ class RunFolder:
             "differences": conclusion.differences if conclusion.indistinguishability else None,
             "not_compared": conclusion.not_compared or None,
         }
-        _replace(self.result, json.dumps(result, indent=2) + "\n")
+        files.write_text(self.result, json.dumps(result, indent=2) + "\n")
 
 
 def _plain(distribution: Distribution) -> dict[str, Any]:
@@ -221,9 +226,3 @@ def _is_identity(matrix: list[list[float]]) -> bool:
         for row, line in enumerate(matrix)
         for column, value in enumerate(line)
     )
-
-
-def _replace(path: Path, text: str) -> None:
-    fresh = path.with_name(path.name + ".new")
-    fresh.write_text(text, encoding="utf-8")
-    os.replace(fresh, path)

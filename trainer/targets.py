@@ -70,13 +70,17 @@ class TargetSet:
 
 
 def from_folder(
-    folder: str, size: int, background: tuple[float, float, float] = (0.25, 0.25, 0.25)
+    folder: str,
+    size: int,
+    background: tuple[float, float, float] = (0.25, 0.25, 0.25),
+    check: Callable[[], None] = lambda: None,
 ) -> TargetSet:
     """Read every image of a folder (not of folders inside it), sorted by name.
 
     Images of any size, grey or colour, 8 or 16 bit, become ``size`` x ``size`` RGB: transparency
     is laid over ``background``, the centre square is kept, and the rest is resampled. High
-    dynamic range files (EXR, floating point TIFF) are taken as linear and shown as sRGB.
+    dynamic range files (EXR, floating point TIFF) are taken as linear and shown as sRGB. ``check``
+    is called after each and may raise to leave.
 
     Raises
     ------
@@ -86,7 +90,12 @@ def from_folder(
     root = Path(folder).expanduser()
     if not root.is_dir():
         raise BadSettings(f"There is no folder {folder}; choose the folder of your target images.")
-    paths = sorted(p for p in root.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())
+    paths = sorted(
+        # A name with a dot first is not for people: macOS keeps what it knows of a file in one.
+        p
+        for p in root.iterdir()
+        if p.suffix.lower() in SUFFIXES and p.is_file() and not p.name.startswith(".")
+    )
     if not paths:
         raise BadSettings(
             f"The folder {folder} holds no image; put PNG, JPEG, WebP, TIFF or EXR files in it."
@@ -99,8 +108,14 @@ def from_folder(
             log.debug("Cannot read %s", path, exc_info=True)
             return f"{path.name} ({_reason(error)})"
 
-    with ThreadPoolExecutor(READERS) as threads:
-        outcomes = list(threads.map(read, paths))
+    outcomes = []
+    threads = ThreadPoolExecutor(READERS)
+    try:
+        for outcome in threads.map(read, paths):
+            outcomes.append(outcome)
+            check()
+    finally:
+        threads.shutdown(cancel_futures=True)
     skipped = [outcome for outcome in outcomes if isinstance(outcome, str)]
     loaded = [outcome for outcome in outcomes if not isinstance(outcome, str)]
     notes = []

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import bpy
@@ -53,4 +54,4 @@ class GDR_OT_open_log(bpy.types.Operator):
 def _logs(folder: str) -> list[Path]:
     names = (trainer_process.TRAINER_LOG, trainer_process.OUTPUT_LOG)
     paths = [Path(folder) / name for name in names] if folder else []
-    return [path for path in paths if path.is_file() and path.stat().st_size]
+    return [path for path in paths if os.path.isfile(path) and os.path.getsize(path)]

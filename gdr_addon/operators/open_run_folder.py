@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 import bpy
 
@@ -21,7 +21,7 @@ class GDR_OT_open_run_folder(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         """Allow it when there is a run folder."""
         folder = run_state.of(context).folder
-        if folder and Path(folder).is_dir():
+        if folder and os.path.isdir(folder):
             return True
         cls.poll_message_set("There is no run yet" if not folder else "The folder is gone")
         return False

@@ -119,6 +119,19 @@ def test_an_edited_mesh_is_left_alone(scene):
     assert len(mesh.vertices) == 0
 
 
+def test_a_shape_in_edit_mode_is_passed_over(scene):
+    preview.build(scene, 2)
+    shape = _shape(scene, 0)
+    shape.hide_select = False
+    bpy.context.view_layer.objects.active = shape
+    bpy.ops.object.mode_set(mode="EDIT")
+    try:
+        _show(scene, np.stack([defaults()] * 4), 4)
+    finally:
+        bpy.ops.object.mode_set(mode="OBJECT")
+    assert _shape(scene, 1).data.vertices[0].co.length > 0.0
+
+
 def test_a_persons_image_of_that_name_is_not_used(scene, sheet):
     own = bpy.data.images.new(ids.PREVIEW_IMAGE, 4, 4)
     assert contact_sheet.image(sheet) != own

@@ -4,12 +4,14 @@
 import os
 import signal
 import statistics
+import subprocess
+import sys
 import time
 
 import numpy as np
 import pytest
 import zmq
-from channel_helpers import wait_for
+from channel_helpers import ROOT, wait_for
 
 from blendtorch import btb, btt
 from blendtorch.credentials import ENV_CREDENTIALS, Credentials
@@ -307,6 +309,52 @@ def test_a_busy_peer_is_not_lost(pair):
     assert [server.recv(5000)["i"] for _ in range(100)] == list(range(100))
     assert not server.peer_lost
     assert not client.peer_lost
+
+
+ECHO = """
+import sys; sys.path.insert(0, sys.argv[1])
+from blendtorch import btb
+with btb.DuplexChannel("tcp://127.0.0.1:*") as channel:
+    print(channel.address, flush=True)
+    while True:
+        channel.send(**channel.recv())
+"""
+ASK = """
+import sys, time; sys.path.insert(0, sys.argv[1])
+from blendtorch import btt
+with btt.DuplexChannel(sys.argv[2]) as channel:
+    for number in range(4):
+        channel.send(number=number)
+        assert channel.recv(10_000)["number"] == number
+        print(number, flush=True)
+        time.sleep(3.0 if number == 1 else 0.0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="Processes cannot be stopped here")
+def test_a_computer_may_sleep(keys):
+    """Both sides stand still for longer than any time-out, while the clock goes on."""
+    env = {**os.environ, **keys.to_env()}
+
+    def start(code, *arguments):
+        command = [sys.executable, "-c", code, str(ROOT), *arguments]
+        return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True)
+
+    with start(ECHO) as echo:
+        try:
+            with start(ASK, echo.stdout.readline().strip()) as ask:
+                for _ in range(2):
+                    ask.stdout.readline()
+                time.sleep(2.0)  # Nothing but heartbeats.
+                for process in (ask, echo):
+                    process.send_signal(signal.SIGSTOP)
+                time.sleep(4.0)
+                for process in (echo, ask):
+                    process.send_signal(signal.SIGCONT)
+                assert ask.stdout.read().split()[-1] == "3"
+            assert ask.returncode == 0
+        finally:
+            echo.kill()
 
 
 def test_a_peer_may_come_back(keys):

@@ -8,7 +8,7 @@ import torch
 from matplotlib.figure import Figure
 
 from gdr_core.errors import BadSettings, GdrError
-from trainer import checkpoint, history, plots
+from trainer import checkpoint, files, history, plots
 from trainer.history import History, Row
 from trainer.images import contact_sheet
 from trainer.run_folder import RunFolder
@@ -112,6 +112,9 @@ def test_a_folder_is_used_for_one_run(tmp_path):
     with pytest.raises(BadSettings, match="no run in"):
         RunFolder(tmp_path, resume=True)
     (tmp_path / "config.toml").write_text("")
+    with pytest.raises(BadSettings, match=r"config\.toml that is no run's"):
+        RunFolder(tmp_path)
+    (tmp_path / "trainer.log").write_text("")
     with closing(RunFolder(tmp_path)) as folder:
         assert not folder.begun  # It ended before its first step; it may begin again.
     (tmp_path / "history.csv").write_text("")
@@ -120,3 +123,16 @@ def test_a_folder_is_used_for_one_run(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(BadSettings, match="cannot be written"):
         RunFolder(tmp_path / "file" / "run")
+
+
+def test_what_replaces_a_file_is_whole_or_not_there(tmp_path):
+    path = tmp_path / "file"
+    files.write_text(path, "old")
+    (tmp_path / "file.new").mkdir()
+    with pytest.raises(OSError, match=r"file\.new"):
+        files.write_text(path, "new")
+    assert path.read_text() == "old"
+    (tmp_path / "file.new").rmdir()
+    files.write_text(path, "new")
+    assert path.read_text() == "new"
+    assert sorted(tmp_path.iterdir()) == [path]

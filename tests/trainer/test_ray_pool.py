@@ -314,7 +314,7 @@ def test_the_command_line_renders_on_the_cluster(cluster, tmp_path):
         options = ["--renderer-pool", name, "--out", str(tmp_path / name)]
         assert cli.main([*common, *options]) == 0
     here, there = (
-        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
+        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir() if path.suffix}
         for name in ("local", "ray")
     )
     assert len(here) == 12

@@ -14,8 +14,8 @@ from gdr_core.errors import GdrError
 from trainer import blender
 from trainer.controls import Stopped
 from trainer.render_pool import open_pool
-from trainer.workers.batch import LARGEST_PART
-from trainer.workers.local_pool import AHEAD, IN_FLIGHT
+from trainer.workers.batch import AHEAD, LARGEST_PART
+from trainer.workers.local_pool import IN_FLIGHT
 
 SETTINGS = settings()
 

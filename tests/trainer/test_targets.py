@@ -10,6 +10,7 @@ from gdr_core.errors import BadSettings
 from gdr_core.families import Distribution
 from gdr_core.settings import RunSettings, Start, TargetSettings
 from trainer import targets
+from trainer.controls import Stopped
 
 BACKGROUND = (0.25, 0.5, 0.75)
 
@@ -167,6 +168,27 @@ def test_bad_folders_get_a_sentence(tmp_path):
     save(tmp_path / "wide.png", np.zeros((20, 300, 3), np.uint8))
     with pytest.raises(BadSettings, match=r"very different shapes.*1.00 to 15.00"):
         read(tmp_path)
+
+
+def test_files_that_are_not_for_people_are_passed_over(folder):
+    (folder / "._a.png").write_bytes(b"what macOS knows of a.png")
+    found = read(folder)
+    assert len(found.images) == 2
+    assert found.notes == ()
+
+
+def test_reading_can_be_left(folder):
+    looks = []
+
+    def stop():
+        looks.append(1)
+        raise Stopped
+
+    for number in range(200):
+        save(folder / f"more-{number}.png", np.zeros((64, 64), np.uint8))
+    with pytest.raises(Stopped):
+        targets.from_folder(str(folder), 64, check=stop)
+    assert len(looks) == 1
 
 
 def test_hidden_targets_are_drawn_from_the_hidden_distribution():

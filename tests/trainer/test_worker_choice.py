@@ -12,7 +12,7 @@ import pytest
 
 from gdr_core.errors import GdrError
 from trainer.workers import memory, patience
-from trainer.workers.batch import LARGEST_PART, Batch, cuts, largest_part
+from trainer.workers.batch import LARGEST_PART, Batch, cuts, largest_part, most_ahead
 from trainer.workers.choice import (
     choose_workers,
     drawing_threads,
@@ -162,23 +162,49 @@ def test_images_are_given_away_in_their_order_as_soon_as_they_are_there():
 
 def test_no_more_is_handed_out_than_may_be_ahead_of_the_images_that_are_next():
     batch = Batch(np.zeros((100, 12)), None, 4, workers=10)
-    assert batch.at_hand == 10
     batch.ahead = 25
-    assert batch.at_hand == 2
     first, second = batch.hand_out(), batch.hand_out()
-    assert batch.at_hand == 0
+    assert not batch.may_hand_out
     batch.put(second, images_of(second))
     assert [*batch.finished()] == []
-    assert batch.at_hand == 0
+    assert not batch.may_hand_out
     # The one that all wait for may be handed out, in however many pieces.
     batch.ahead = 5
     batch.put_back(batch.pieces(first))
-    assert batch.at_hand == 1
-    for piece in (batch.hand_out(), batch.hand_out()):
+    for _ in range(2):
+        assert batch.may_hand_out
+        piece = batch.hand_out()
         batch.put(piece, images_of(piece))
-    assert [len(images) for images in batch.finished()] == [5, 5, 10]
+        assert not batch.may_hand_out
+        assert [*batch.finished()]
     batch.ahead = 25
-    assert batch.at_hand == 2
+    assert batch.may_hand_out
+
+
+def test_what_all_wait_for_is_next_whoever_is_lost_first():
+    """A cluster may lose workers in any order, and be smaller then."""
+    batch = Batch(np.zeros((100, 12)), None, 4, workers=10)
+    batch.ahead = 60
+    parts = [batch.hand_out() for _ in range(6)]
+    for part in parts[4:]:
+        batch.put(part, images_of(part))
+    batch.ahead = 20
+    batch.put_back([parts[0], parts[2]])
+    batch.put_back([parts[1], parts[3]])
+    assert [part.rows.start for part in batch.waiting] == [0, 10, 20, 30, 60, 70, 80, 90]
+    found = []
+    while batch.missing:
+        assert batch.may_hand_out
+        part = batch.hand_out()
+        batch.put(part, images_of(part))
+        found += [images[0, 0, 0, 0] for images in batch.finished()]
+    assert found == [*range(0, 100, 10)]
+
+
+def test_a_stream_is_not_ahead_by_more_than_memory_holds():
+    assert most_ahead(2, 2, 64, 64) == 2 * 2 * 64 * 4
+    assert most_ahead(8, 2, 64, 256) * 3 * 256**2 <= 2**30
+    assert most_ahead(4096, 2, 1, 2048) == 8192
 
 
 def test_the_limit_follows_what_was_measured():

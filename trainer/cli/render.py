@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from gdr_core import parameters
+from gdr_core import __version__, parameters
 from gdr_core import settings as settings_module
 from gdr_core.errors import BadSettings, GdrError
 from gdr_core.families import Distribution
@@ -28,6 +28,7 @@ from .count_bar import CountBar
 
 if TYPE_CHECKING:
     from ..dataset import Dataset
+    from ..render_pool import RenderPool
 
 HELP = "render images of given parameters, or of samples from a distribution"
 TABLE = "parameters.csv"
@@ -88,17 +89,25 @@ def run(args: argparse.Namespace) -> int:
         CountBar("Rendering", args.count) as bar,
         Dataset(Path(args.out), how | what.plain(args.seed), alike=tuple(how)) as dataset,
         _going_on_later(dataset, args.count),
-        open_pool(settings, lambda: None, tell=bar.say) as pool,
     ):
-        shapes = dataset.begin(_sample(args, what))  # Imports torch, while Blender starts.
+        shapes = None
         if dataset.there:
             bar.say(f"{min(dataset.there, args.count)} images are there already")
-        images = itertools.chain.from_iterable(pool.stream(shapes))
-        for shape, image in zip(shapes, images, strict=True):
-            dataset.add(shape, image)
-            bar.update(dataset.there)
+            shapes = dataset.begin(_sample(args, what))
+        if shapes is None or len(shapes):
+            with open_pool(settings, lambda: None, tell=bar.say) as pool:
+                if shapes is None:
+                    shapes = dataset.begin(_sample(args, what))  # Imports torch meanwhile.
+                _render(pool, shapes, dataset, bar)
     print(f"{args.count} images and {TABLE} in {args.out}")
     return 0
+
+
+def _render(pool: RenderPool, shapes: np.ndarray, dataset: Dataset, bar: CountBar) -> None:
+    images = itertools.chain.from_iterable(pool.stream(shapes))
+    for shape, image in zip(shapes, images, strict=True):
+        dataset.add(shape, image)
+        bar.update(dataset.there)
 
 
 @contextmanager
@@ -108,8 +117,8 @@ def _going_on_later(dataset: Dataset, count: int) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         print(
-            f"{dataset.there} of {count} images are in {dataset.folder}; the same command renders "
-            f"the rest.",
+            f"{min(dataset.there, count)} of {count} images are in {dataset.folder}; the same "
+            f"command renders the rest.",
             file=sys.stderr,
         )
         raise
@@ -142,9 +151,10 @@ class _What:
     correlation: list[list[float]] | None = None
 
     def plain(self, seed: int) -> dict[str, Any]:
-        """Return plain data that says the same, with the seed."""
+        """Return plain data that says the same, with the seed and this program's version."""
         fixed = dict(zip(parameters.NAMES, self.fixed.tolist(), strict=True))
         return {
+            "gdr": __version__,
             "seed": seed,
             "sampled": msgspec.to_builtins(self.sampled),
             "fixed": {name: fixed[name] for name in fixed if name not in self.sampled},

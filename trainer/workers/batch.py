@@ -26,6 +26,10 @@ QUICK = ("fast", "solid")
 """... as these do; the others take one a request."""
 _LARGEST_PIXELS = 2**22
 """Pixels a request at most, of the quick ones too: 12 MB."""
+AHEAD = 4
+"""Times what workers have at a time that a stream may be ahead of the images that are next ..."""
+_MOST_AHEAD_BYTES = 2**30
+"""... if those ahead of them fit into this."""
 WORTH_A_WORKER = 8
 """Shapes that the quick ones draw in about the time that another worker costs."""
 
@@ -35,6 +39,16 @@ def largest_part(renderer: str, size: int) -> int:
     if renderer not in QUICK:
         return 1
     return max(1, min(LARGEST_PART, _LARGEST_PIXELS // size**2))
+
+
+def most_ahead(workers: int, parts: int, largest: int, size: int) -> int:
+    """Return the shapes of ``size`` pixels that a stream may be ahead of the images that are next.
+
+    So many parts of the largest size for each worker, four times over, but no more than a gigabyte
+    of images, unless workers would go short of a single turn.
+    """
+    turn = workers * parts * largest
+    return max(turn, min(AHEAD * turn, _MOST_AHEAD_BYTES // (3 * size**2)))
 
 
 def most_workers(renderer: str, count: int) -> int:
@@ -153,18 +167,13 @@ class Batch:
         return batch
 
     @property
-    def at_hand(self) -> int:
-        """How many of the waiting parts may be handed out now."""
-        if self.ahead is None:
-            return len(self.waiting)
-        found, out = 0, self._out
-        for part in self.waiting:
-            out += len(part)
-            # The one that all others wait for always may.
-            if out > self.ahead and part.rows.start != self._next:
-                break
-            found += 1
-        return found
+    def may_hand_out(self) -> bool:
+        """Whether there is a part that is next, and it may be handed out now."""
+        if not self.waiting or self.ahead is None:
+            return bool(self.waiting)
+        part = self.waiting[0]
+        # The one that all others wait for always may.
+        return self._out + len(part) <= self.ahead or part.rows.start == self._next
 
     def hand_out(self) -> Part:
         """Return the part that is next."""
@@ -176,7 +185,8 @@ class Batch:
         """Have parts rendered next that their worker did not render."""
         parts = [part for part in parts if part.wanted]
         self._out -= sum(map(len, parts))
-        self.waiting.extendleft(reversed(parts))
+        # In their order, whoever was lost first, so that the one that is next is never behind.
+        self.waiting = deque(sorted((*parts, *self.waiting), key=lambda part: part.rows.start))
 
     def pieces(self, part: Part) -> list[Part]:
         """Cut a part over which workers were lost, so that it gets clear which shape is to blame.

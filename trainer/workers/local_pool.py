@@ -23,7 +23,7 @@ from gdr_core.messages import RenderFailure, RenderReply, RenderRequest, WorkerR
 from gdr_core.settings import RunSettings
 
 from .. import blender
-from .batch import Batch, Part, largest_part
+from .batch import Batch, Part, largest_part, most_ahead
 from .choice import choose_workers, drawing_threads, physical_cores
 from .patience import START_S, Patience
 from .worker import Worker, WorkerLost, wait_any
@@ -32,8 +32,6 @@ log = logging.getLogger(__name__)
 
 IN_FLIGHT = 2
 """Parts that a worker has at a time: one that it renders, and one that waits there already."""
-AHEAD = 4
-"""Times what workers have at a time that a stream may be ahead of the images that are next."""
 MAX_LOSSES = 3
 """Workers that may be lost over one part before the run gives up."""
 MAX_FAILED_STARTS = 2
@@ -195,7 +193,7 @@ class LocalPool:
     ) -> Iterator[np.ndarray]:
         """See :class:`trainer.render_pool.RenderPool`."""
         batch = self._batch(parameters, lights)
-        batch.ahead = AHEAD * self._in_flight * self._count * self._largest()
+        batch.ahead = most_ahead(self._count, self._in_flight, self._largest(), self._size)
         for _ in self._turns(batch):
             yield from batch.finished()
 
@@ -298,8 +296,7 @@ class LocalPool:
         for depth in range(self._in_flight):
             able = [worker for worker in self._workers if worker.ready and not worker.retired]
             for worker in able:
-                at_hand = batch.at_hand
-                if not at_hand or (depth and len(batch.waiting) < len(able)):
+                if not batch.may_hand_out or (depth and len(batch.waiting) < len(able)):
                     return
                 if len(worker.parts) == depth and self._may_have(worker, batch.waiting[0]):
                     try:

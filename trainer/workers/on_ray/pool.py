@@ -26,12 +26,12 @@ from gdr_core.errors import GdrError
 from gdr_core.settings import MOST_WORKERS, RenderSettings, RunSettings, TrainingSettings
 
 from ... import blender
-from ..batch import Batch, Part, largest_part, most_workers
+from ..batch import Batch, Part, largest_part, most_ahead, most_workers
 from ..choice import WORKER_MB
-from ..local_pool import AHEAD, IN_FLIGHT, MAX_LOSSES
+from ..local_pool import IN_FLIGHT, MAX_LOSSES
 from ..memory import MB
 from ..patience import Stopwatch
-from .calls import CallSize
+from .calls import CallSize, fits_message
 from .cluster import Cluster
 from .same_code import ROOT, code_id
 
@@ -171,10 +171,10 @@ class RayPool:
         able = [worker for worker in self._workers if worker.ready]
         many = self.call_size.parts(len(batch.waiting), max(1, len(able)))
         if batch.ahead is not None:
-            batch.ahead = AHEAD * IN_FLIGHT * len(able) * many * self._largest()
+            batch.ahead = most_ahead(len(able), IN_FLIGHT * many, self._largest(), self._size)
         for depth in range(IN_FLIGHT):
             for worker in able:
-                if not batch.at_hand or (depth and len(batch.waiting) < len(able)):
+                if not batch.may_hand_out or (depth and len(batch.waiting) < len(able)):
                     return
                 if len(worker.calls) == depth and (parts := self._for(worker, batch, many)):
                     worker.send(parts, batch.count)
@@ -191,7 +191,7 @@ class RayPool:
         if any(part.losses for part in busy_with):
             return []
         parts: list[Part] = []
-        while len(parts) < min(many, batch.at_hand) and not batch.waiting[0].losses:
+        while len(parts) < many and batch.may_hand_out and not batch.waiting[0].losses:
             parts.append(batch.hand_out())
         return parts
 
@@ -253,9 +253,10 @@ class RayPool:
             return
         if answer["to_blame"]:
             raise GdrError(answer["trouble"])
-        if len(call.parts) == 1:
+        if len(call.parts) == 1 and fits_message(self._size):
             batch.put(call.parts[0], *images)
         else:
+            # Copied out of the node's object store, which would keep them as long as we do.
             found, taken = np.concatenate(images), 0
             for part in call.parts:
                 batch.put(part, found[taken : taken + len(part)])

@@ -3,6 +3,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,9 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from gdr_core.errors import BadSettings
+from gdr_core.errors import BadSettings, GdrError
 from trainer import cli
 from trainer.dataset import HOW, TABLE, Dataset
 
@@ -28,7 +28,7 @@ def render(out, count, *argv) -> int:
 
 
 def content(folder) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix}
 
 
 @pytest.fixture(scope="module")
@@ -107,11 +107,86 @@ def test_images_of_other_kinds_are_not_mixed(whole, capsys, argv, sentence):
     assert content(whole) == before
 
 
-def test_images_of_others_are_not_overwritten(tmp_path):
-    Image.new("RGB", (4, 4)).save(tmp_path / "image_00000.png")
-    with pytest.raises(BadSettings, match="images that gdr render did not put there"):
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        {"image_00000.png": ""},
+        {"parameters.csv": "a,b\n1,2\n"},
+        {"dataset.json": '{"labels": []}'},
+        {"dataset.json": "[1]", "parameters.csv": "a,b\n"},
+        {"dataset.json": '{"size": 4, "grid": [24, 24]}', "image_00000.png": ""},
+    ],
+    ids=lambda theirs: "+".join(theirs),
+)
+def test_files_of_others_are_not_overwritten(tmp_path, theirs):
+    for name, text in theirs.items():
+        (tmp_path / name).write_text(text)
+    with pytest.raises(BadSettings, match="files that gdr render did not put there"):
         Dataset(tmp_path, ALIKE, tuple(ALIKE))
-    assert [path.name for path in tmp_path.iterdir()] == ["image_00000.png"]
+    found = {path.name: path.read_text() for path in tmp_path.iterdir() if path.suffix}
+    assert found == theirs
+
+
+def test_images_that_were_taken_away_are_rendered_again(whole, tmp_path, capsys):
+    out = tmp_path / "out"
+    shutil.copytree(whole, out)
+    (out / "image_00020.png").unlink()
+    assert render(out, 70) == 0
+    assert "20 images are there already." in capsys.readouterr().err
+    assert content(out) == content(whole)
+
+
+def test_what_is_complete_needs_no_blender(whole, monkeypatch, capsys):
+    monkeypatch.setenv("GDR_BLENDER", "/does/not/exist")
+    assert render(whole, 70) == 0
+    assert render(whole, 71) == 1
+    assert "no Blender at /does/not/exist" in capsys.readouterr().err
+
+
+def test_a_dataset_of_another_processor_goes_on(tmp_path):
+    shapes = np.random.default_rng(0).random((3, 12), dtype=np.float32)
+    with Dataset(tmp_path, ALIKE, tuple(ALIKE)) as dataset:
+        dataset.begin(shapes)
+        dataset.add(shapes[0], np.zeros((4, 4, 3), np.uint8))
+    near = np.nextafter(shapes, np.float32(2.0))
+    with Dataset(tmp_path, ALIKE, tuple(ALIKE)) as dataset:
+        assert len(dataset.begin(near)) == 2
+        dataset.add(near[1], np.zeros((4, 4, 3), np.uint8))
+    lines = (tmp_path / TABLE).read_text().splitlines()
+    assert lines[1].split(",")[1:] == [repr(value) for value in shapes[0].tolist()]
+    with (
+        Dataset(tmp_path, ALIKE, tuple(ALIKE)) as dataset,
+        pytest.raises(BadSettings, match="2 images of other parameters"),
+    ):
+        dataset.begin(shapes * 1.01)
+
+
+def test_two_do_not_render_into_one_folder(tmp_path):
+    with (
+        Dataset(tmp_path, ALIKE, tuple(ALIKE)),
+        pytest.raises(BadSettings, match="Another process is rendering into"),
+    ):
+        Dataset(tmp_path, ALIKE, tuple(ALIKE))
+    with Dataset(tmp_path, ALIKE, tuple(ALIKE)):
+        pass
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Only Linux has a disk that is always full")
+def test_a_full_disk_gets_a_sentence_and_loses_nothing(tmp_path):
+    shapes = np.ones((3, 12), np.float32)
+    with Dataset(tmp_path, ALIKE, tuple(ALIKE)) as dataset:
+        dataset.begin(shapes)
+        dataset.add(shapes[0], np.zeros((4, 4, 3), np.uint8))
+    (tmp_path / "image_00001.png").symlink_to("/dev/full")
+    with Dataset(tmp_path, ALIKE, tuple(ALIKE)) as dataset:
+        dataset.begin(shapes)
+        with pytest.raises(
+            GdrError, match=r"cannot be written \(No space left .* 1 images are there"
+        ):
+            dataset.add(shapes[1], np.zeros((4, 4, 3), np.uint8))
+    (tmp_path / "image_00001.png").unlink()
+    with Dataset(tmp_path, ALIKE, tuple(ALIKE)) as dataset:
+        assert len(dataset.begin(shapes)) == 2
 
 
 def test_it_says_how_its_images_were_made(whole, tmp_path):
