@@ -168,17 +168,29 @@ def test_nodes_that_come_and_go_lose_no_request(cluster, nodes, expected):
     assert actors() == []
 
 
-def test_a_stream_has_the_same_images_though_a_node_is_killed(cluster, nodes, expected):
-    with open_pool(on_cluster(workers=2), lambda: None) as pool:
+@pytest.mark.parametrize(("workers", "cpus"), [(2, 1.0), (4, 0.5)], ids=["one", "two at a time"])
+def test_a_stream_has_the_same_images_though_workers_are_lost(
+    cluster, nodes, expected, workers, cpus
+):
+    told, found = [], 0
+    settings = on_cluster(workers=workers, worker_cpus=cpus)
+    with open_pool(settings, lambda: None, tell=told.append) as pool:
         joined = nodes()
-        until(lambda: joined.node_id in working(pool), lambda: pool.render(shapes(64)))
-        stream, taken = pool.stream(np.tile(shapes(64), (30, 1))), []
-        for images in stream:
-            taken.append(images)
-            if len(taken) == 3:
-                remove_when_busy(cluster, pool, joined)
-        assert joined not in cluster.list_all_nodes()
-        np.testing.assert_array_equal(np.concatenate(taken), np.tile(expected, (30, 1, 1, 1)))
+        until(
+            lambda: sum(w.ready for w in pool._workers) == workers, lambda: pool.render(shapes(8))
+        )
+        # Some seconds long, so that Ray misses the node before all is done.
+        for images in pool.stream(np.tile(shapes(64), (800, 1))):
+            if not found:
+                assert any(w.node == joined.node_id and w.calls for w in pool._workers)
+                cluster.remove_node(joined, allow_graceful=False)
+            np.testing.assert_array_equal(
+                images, expected[np.arange(found, found + len(images)) % 64]
+            )
+            found += len(images)
+        assert found == 800 * 64
+        assert joined.node_id not in working(pool)
+    assert len(told) == 1
 
 
 def test_a_run_during_which_a_node_is_killed_is_that_of_this_computer(
