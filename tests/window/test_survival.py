@@ -39,7 +39,8 @@ def test_quitting_during_a_run_leaves_no_process_and_no_exception(survived):
     assert survived.report["quit"]["status"] == "RUNNING"
     assert survived.report["quit"]["processes"] >= 2
     assert survived.survivors == []
-    assert "Traceback" not in survived.log
+    # One is asked for, by the preview that fails.
+    assert survived.log.count("Traceback") == survived.log.count("\nValueError: of a test") == 1
 
 
 def test_stop(report):
@@ -58,6 +59,16 @@ def test_undo_and_redo_and_a_deleted_preview(report):
     assert case["while"] == "RUNNING"
     assert case["preview"] == [16 * 32 * 32 * 3] * 4
     assert case["status"] == "IDLE"
+
+
+def test_a_preview_that_fails_leaves_the_run_alone(report):
+    case = report["edit_and_break_the_preview"]
+    assert (case["edited"], case["quiet"]) == (True, "")
+    assert case["notices"] == (
+        "The preview failed and is left alone; the run goes on (ValueError: of a test)."
+    )
+    assert case["status"] == "IDLE"
+    assert case["message"].startswith("Stopped after")
 
 
 def test_a_killed_worker(report):

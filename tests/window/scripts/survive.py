@@ -5,7 +5,7 @@ import time
 
 import bpy
 import extension
-from drive import run, screenshot, seconds, show_sidebar, until
+from drive import area, main_window, region, run, screenshot, seconds, show_sidebar, until
 from extension import gdr_run, outcome, press
 
 
@@ -82,6 +82,43 @@ def undo_and_redo():
     return {**(yield from ends()), "preview": steps, "while": status}
 
 
+def edit_and_break_the_preview():
+    """A person edits a shape of the preview; then the preview fails for a reason nobody foresaw."""
+    yield from extension.start()
+    yield seconds(0.5)
+    shape = next(thing for thing in bpy.context.scene.objects if "gdr_preview" in thing)
+    shape.hide_select = False
+    with bpy.context.temp_override(**view()):
+        bpy.context.view_layer.objects.active = shape
+        shape.select_set(True)
+        bpy.ops.object.mode_set(mode="EDIT")
+        edited = shape.data.is_editmode
+        step = gdr_run().step
+        yield from until(lambda: gdr_run().step > step + 3, 20, "the run goes on")
+    with bpy.context.temp_override(**view()):
+        bpy.ops.object.mode_set(mode="OBJECT")
+    quiet = gdr_run().notices
+
+    def fails(*arguments):
+        raise ValueError("of a test")
+
+    updates = extension.module("preview").Updates
+    work, updates.work = updates.work, fails
+    yield from until(lambda: gdr_run().notices, 10, "the notice")
+    updates.work = work
+    step = gdr_run().step
+    yield from until(lambda: gdr_run().step > step + 1, 20, "the run goes on without a preview")
+    yield extension.settle()
+    screenshot("no-preview.png")
+    said = {"edited": edited, "quiet": quiet, "notices": gdr_run().notices}
+    yield from press("gdr.stop_optimization")
+    return {**(yield from ends()), **said}
+
+
+def view():
+    return {"window": main_window(), "area": area("VIEW_3D"), "region": region("VIEW_3D", "WINDOW")}
+
+
 def kill_worker():
     yield from extension.start()
     extension.kill("worker")
@@ -145,6 +182,7 @@ def steps():
         stop_at_once,
         pause_and_resume,
         undo_and_redo,
+        edit_and_break_the_preview,
         kill_worker,
         kill_trainer,
         open_another_file,
