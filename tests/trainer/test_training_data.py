@@ -136,6 +136,10 @@ def test_images_that_were_taken_away_are_rendered_again(whole, tmp_path, capsys)
     assert content(out) == content(whole)
 
 
+def test_what_the_renderer_takes_no_notice_of_may_be_another(whole):
+    assert render(whole, 70, *DRAWN, "--render-device", "cpu", "--denoise", "--workers", "3") == 0
+
+
 def test_what_is_complete_needs_no_blender(whole, monkeypatch, capsys):
     monkeypatch.setenv("GDR_BLENDER", "/does/not/exist")
     assert render(whole, 70) == 0

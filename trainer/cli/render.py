@@ -127,8 +127,10 @@ def _going_on_later(dataset: Dataset, count: int) -> Iterator[None]:
 def _how(settings: RunSettings) -> dict[str, Any]:
     """Return what an image depends on besides its parameters."""
     rendering = settings.rendering.filled(settings.training.size)
-    plain = {name: getattr(rendering, name) for name in ("renderer", "grid", "samples", "denoise")}
-    plain |= {"device": rendering.device, "camera": rendering.camera}
+    names = ["renderer", "grid", "samples", "camera"]
+    # What a renderer takes no notice of makes no other image.
+    names += ["denoise", "device"] if rendering.renderer == "cycles" else []
+    plain = {name: getattr(rendering, name) for name in names}
     return {"size": settings.training.size} | msgspec.to_builtins(plain)
 
 
