@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from gdr_core import parameters
 from gdr_core.errors import BadSettings, GdrError
@@ -56,15 +55,8 @@ class Dataset:
         self.folder = folder
         self._how = json.loads(json.dumps(how))  # As it will be read.
         self._open = ExitStack()
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._open.enter_context(FileLock(folder / ".lock", timeout=0))
-        except Timeout:
-            raise BadSettings(
-                f"Another process is rendering into {folder}; stop it first."
-            ) from None
-        except OSError as error:
-            raise BadSettings(f"The folder {folder} cannot be written ({_why(error)}).") from error
+        busy = f"Another process is rendering into {folder}; stop it first."
+        self._open.callback(files.lock_folder(folder, busy).release)
         with self._open:  # Let it go again if this fails.
             self._rows = self._read(alike)
             self._open = self._open.pop_all()
@@ -172,8 +164,8 @@ class Dataset:
 
     def _full(self, error: OSError) -> GdrError:
         return GdrError(
-            f"The folder {self.folder} cannot be written ({_why(error)}). {self.there} images are "
-            f"there; the same command renders the rest."
+            f"The folder {self.folder} cannot be written ({files.why(error)}). {self.there} images "
+            f"are there; the same command renders the rest."
         )
 
 
@@ -183,7 +175,3 @@ def _name(number: int) -> str:
 
 def _lines(rows: list[tuple[str, list[float]]]) -> list[list[str]]:
     return [[name, *map(repr, shape)] for name, shape in rows]
-
-
-def _why(error: OSError) -> str:
-    return error.strerror or type(error).__name__

@@ -27,7 +27,6 @@ from typing import Any
 import msgspec
 import numpy as np
 import tomli_w
-from filelock import FileLock, Timeout
 
 from gdr_core import settings as settings_module
 from gdr_core.errors import BadSettings
@@ -79,17 +78,13 @@ class RunFolder:
             raise BadSettings(
                 f"{path} has a config.toml that is no run's; choose another folder for the run."
             )
+        busy = f"Another process is at work on the run in {path}; stop it first."
+        self._lock = files.lock_folder(self.path, busy)
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            self._lock = FileLock(self.path / ".lock", timeout=0)
-            self._lock.acquire()
             handler = logging.FileHandler(self.log, encoding="utf-8")
-        except Timeout:
-            raise BadSettings(
-                f"Another process is at work on the run in {path}; stop it first."
-            ) from None
         except OSError as error:
-            raise BadSettings(f"The folder {path} cannot be written ({error.strerror}).") from error
+            self._lock.release()
+            raise files.unwritable(self.path, error) from error
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         self._handler = handler
         # A resumed run goes on from there, and may end without another.
