@@ -42,7 +42,7 @@ def test_more_images_are_the_first_ones_and_more(whole, tmp_path, capsys):
     assert render(tmp_path, 30) == 0
     assert len(list(tmp_path.glob("*.png"))) == 30
     assert render(tmp_path, 70) == 0
-    assert "30 images are there already." in capsys.readouterr().err
+    assert "There already: 30 images." in capsys.readouterr().err
     assert content(tmp_path) == content(whole)
     assert render(tmp_path, 50) == 0
     assert content(tmp_path) == content(whole)
@@ -132,7 +132,7 @@ def test_images_that_were_taken_away_are_rendered_again(whole, tmp_path, capsys)
     shutil.copytree(whole, out)
     (out / "image_00020.png").unlink()
     assert render(out, 70) == 0
-    assert "20 images are there already." in capsys.readouterr().err
+    assert "There already: 20 images." in capsys.readouterr().err
     assert content(out) == content(whole)
 
 

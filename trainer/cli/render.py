@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from ..render_pool import RenderPool
 
 HELP = "render images of given parameters, or of samples from a distribution"
-TABLE = "parameters.csv"
 _BLOCK = 1024
 """Shapes drawn at a time."""
 
@@ -81,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
     if not 0 <= args.seed < 2**63:
         raise BadSettings(f"--seed is {args.seed}; give a whole number from 0.")
     settings, what = _settings_and_distribution(args)
-    from ..dataset import Dataset
+    from ..dataset import TABLE, Dataset
     from ..render_pool import open_pool
 
     how = _how(settings)
@@ -92,15 +91,19 @@ def run(args: argparse.Namespace) -> int:
     ):
         shapes = None
         if dataset.there:
-            bar.say(f"{min(dataset.there, args.count)} images are there already")
+            bar.say(f"There already: {_images(min(dataset.there, args.count))}")
             shapes = dataset.begin(_sample(args, what))
         if shapes is None or len(shapes):
             with open_pool(settings, lambda: None, tell=bar.say) as pool:
                 if shapes is None:
                     shapes = dataset.begin(_sample(args, what))  # Imports torch meanwhile.
                 _render(pool, shapes, dataset, bar)
-    print(f"{args.count} images and {TABLE} in {args.out}")
+    print(f"{_images(args.count)} and {TABLE} in {args.out}")
     return 0
+
+
+def _images(count: int) -> str:
+    return f"{count} image{'s' * (count != 1)}"
 
 
 def _render(pool: RenderPool, shapes: np.ndarray, dataset: Dataset, bar: CountBar) -> None:
