@@ -25,9 +25,9 @@ import bpy  # noqa: E402
 import numpy as np  # noqa: E402
 from gdr.gdr_addon.renderers import Renderer, make_renderer  # noqa: E402
 from gdr.gdr_addon.renderers.context import describe  # noqa: E402
-from gdr.gdr_core.parameters import INDEX, defaults  # noqa: E402
 from gdr.gdr_core.sampling import SAMPLES  # noqa: E402
 from gdr.gdr_core.settings import RENDERERS  # noqa: E402
+from gdr.gdr_core.supershape.parameters import INDEX, defaults  # noqa: E402
 
 SIZES = (64, 256)
 BATCH = {"fast": 64, "solid": 64, "workbench": 16, "eevee": 4, "cycles": 4}

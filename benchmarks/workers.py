@@ -31,10 +31,10 @@ sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
 
-from gdr_core.parameters import INDEX, defaults  # noqa: E402
 from gdr_core.settings import RENDERERS, RenderSettings, RunSettings, TrainingSettings  # noqa: E402
-from trainer.workers.choice import physical_cores  # noqa: E402
-from trainer.workers.local_pool import LocalPool  # noqa: E402
+from gdr_core.supershape.parameters import INDEX, defaults  # noqa: E402
+from trainer.rendering.workers.choice import physical_cores  # noqa: E402
+from trainer.rendering.workers.local_pool import LocalPool  # noqa: E402
 
 TURN_S = 0.5
 

@@ -18,18 +18,9 @@ def register() -> None:
     global _undo
     if _undo is not None:
         raise RuntimeError("GDR is registered already.")
-    from . import (
-        contact_sheet,
-        handlers,
-        operators,
-        panels,
-        preferences,
-        properties,
-        run_state,
-        run_timer,
-        scene_defaults,
-        trainer_check,
-    )
+    from . import operators, panels
+    from .run import contact_sheet, controller, handlers, run_state
+    from .settings import defaults, preferences, properties, trainer_check
 
     parts = (
         properties,
@@ -38,9 +29,9 @@ def register() -> None:
         operators,
         panels,
         contact_sheet,
-        scene_defaults,
+        defaults,
         trainer_check,
-        run_timer,
+        controller,
         handlers,
     )
     with ExitStack() as stack:

@@ -42,7 +42,7 @@ from ..gdr_core.messages import (
     pack,
     unpack,
 )
-from ..gdr_core.resolution import settled_grid
+from ..gdr_core.supershape.resolution import settled_grid
 from .renderers import Renderer, make_renderer
 
 _log = logging.getLogger(__name__)

@@ -16,9 +16,9 @@ import msgspec
 from .camera import Camera
 from .errors import BadSettings
 from .families import Distribution
-from .parameters import INDEX, PARAMETERS, check_name
-from .resolution import automatic_grid, check_grid
 from .sampling import SAMPLES, settled_samples
+from .supershape.parameters import INDEX, PARAMETERS, check_name
+from .supershape.resolution import automatic_grid, check_grid
 
 SCHEMA = 1
 SIZES = (32, 64, 128, 256)
@@ -145,7 +145,7 @@ class RenderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         an image).
     grid
         Longitude and latitude resolution of the surface; None for what suits the image size
-        (:func:`gdr_core.resolution.automatic_grid`).
+        (:func:`gdr_core.supershape.resolution.automatic_grid`).
     samples
         Samples a pixel, as the renderer offers them (:data:`gdr_core.sampling.SAMPLES`); None for
         its own number.

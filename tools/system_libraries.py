@@ -12,7 +12,7 @@ import debian
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from trainer.system_libraries import LIBRARIES, missing_libraries
+from trainer.rendering.system_libraries import LIBRARIES, missing_libraries
 
 # Draws where there is no GPU; it has no library of its own to look for.
 DRIVERS = ("libgl1-mesa-dri",)

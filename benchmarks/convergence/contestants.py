@@ -13,7 +13,7 @@ import torch
 from gdr_core.settings import TrainingSettings
 from trainer import estimators
 from trainer.estimators import Estimator
-from trainer.probability_model import ProbabilityModel
+from trainer.estimators.probability_model import ProbabilityModel
 
 from .baselines.base import Baseline
 from .baselines.cma_es import CMA

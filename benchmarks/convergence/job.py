@@ -18,12 +18,12 @@ import msgspec
 import numpy as np
 import torch
 
-from gdr_core import parameters
 from gdr_core.errors import GdrError
 from gdr_core.families import Distribution
+from gdr_core.supershape import parameters
 from trainer.estimators import Estimator
-from trainer.light_seeds import light_seeds
-from trainer.probability_model import ProbabilityModel
+from trainer.estimators.probability_model import ProbabilityModel
+from trainer.run.light_seeds import light_seeds
 
 from . import nuisances, pictures
 from .contestants import CONTESTANTS

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from trainer.differences import describe
-from trainer.probability_model import ProbabilityModel
-from trainer.two_sample_test import compare
+from trainer.estimators.probability_model import ProbabilityModel
+from trainer.evaluation.differences import describe
+from trainer.evaluation.two_sample_test import compare
 
 from .scene import Scene
 from .tasks import Task, Truth

@@ -11,7 +11,7 @@ from types import ModuleType
 
 import numpy as np
 
-from gdr_core import parameters
+from gdr_core.supershape import parameters
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZE = 64
@@ -27,7 +27,8 @@ class Scene:
 
     def __init__(self) -> None:
         runpy.run_path(str(ROOT / "gdr_addon" / "standalone.py"))["load"]()
-        from gdr.gdr_addon.renderers import look, make_renderer
+        from gdr.gdr_addon.renderers import make_renderer
+        from gdr.gdr_addon.scenes.supershape import look
 
         self._look = look
         self._make = make_renderer

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trainer.images import contact_sheet, save_png
+from trainer.data.images import contact_sheet, save_png
 
 from . import nuisances
 from .scene import Scene

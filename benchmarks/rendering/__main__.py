@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from trainer import blender
+from trainer.rendering import blender
 
 from .report import REFERENCE, Measured, as_markdown, figures
 from .shapes import around_truth

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 runpy.run_path(str(ROOT / "gdr_addon" / "standalone.py"))["load"]()
 
 from gdr.gdr_addon.renderers import make_renderer  # noqa: E402
-from gdr.gdr_core.resolution import automatic_grid  # noqa: E402
+from gdr.gdr_core.supershape.resolution import automatic_grid  # noqa: E402
 
 from .shapes import around_truth, smooth, spiky, wild  # noqa: E402
 

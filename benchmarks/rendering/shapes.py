@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gdr_core.parameters import INDEX, defaults
+from gdr_core.supershape.parameters import INDEX, defaults
 
 
 def around_truth(count: int, spread: float = 0.4) -> np.ndarray:

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from trainer.workers.batch import cuts
+from trainer.rendering.workers.batch import cuts
 
 ROOT = Path(__file__).resolve().parents[2]
 runpy.run_path(str(ROOT / "gdr_addon" / "standalone.py"))["load"]()
 
-from gdr.gdr_addon.renderers.fast_curves import texels  # noqa: E402
-from gdr.gdr_addon.renderers.points import drawable_profiles  # noqa: E402
+from gdr.gdr_addon.scenes.supershape.fast.curves import texels  # noqa: E402
+from gdr.gdr_addon.scenes.supershape.points import drawable_profiles  # noqa: E402
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,9 @@ runpy.run_path(str(ROOT / "gdr_addon" / "standalone.py"))["load"]()
 
 import bpy  # noqa: E402, F401  # Before gpu.
 import gpu  # noqa: E402
-from gdr.gdr_addon.renderers import fast, make_renderer  # noqa: E402
-from gdr.gdr_addon.renderers.points import drawable_profiles  # noqa: E402
+from gdr.gdr_addon.renderers import make_renderer  # noqa: E402
+from gdr.gdr_addon.scenes.supershape.fast import renderer as fast  # noqa: E402
+from gdr.gdr_addon.scenes.supershape.points import drawable_profiles  # noqa: E402
 
 from .shapes import around_truth  # noqa: E402
 

@@ -14,9 +14,9 @@ import torch
 
 from blendtorch import btt
 from gdr_core.settings import RenderSettings, RunSettings, TrainingSettings
-from trainer import blender
-from trainer.workers.local_pool import LocalPool
-from trainer.workers.patience import START_S
+from trainer.rendering import blender
+from trainer.rendering.workers.local_pool import LocalPool
+from trainer.rendering.workers.patience import START_S
 
 TURN_S = 0.5
 _SCRIPT = Path(__file__).with_name("reference_worker.py")

@@ -24,9 +24,9 @@ os.environ.setdefault("RAY_worker_niceness", "0")
 import numpy as np  # noqa: E402
 import ray  # noqa: E402
 
-from trainer import blender  # noqa: E402
-from trainer.workers.local_pool import LocalPool  # noqa: E402
-from trainer.workers.on_ray.pool import RayPool  # noqa: E402
+from trainer.rendering import blender  # noqa: E402
+from trainer.rendering.workers.local_pool import LocalPool  # noqa: E402
+from trainer.rendering.workers.on_ray.pool import RayPool  # noqa: E402
 
 from . import model, ways  # noqa: E402
 from .ways import Case, CountedCalls, Row, Way  # noqa: E402

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trainer.workers.batch import WORTH_A_WORKER
-from trainer.workers.on_ray.calls import HIDE
+from trainer.rendering.workers.batch import WORTH_A_WORKER
+from trainer.rendering.workers.on_ray.calls import HIDE
 
 from .ways import Row
 

@@ -13,11 +13,11 @@ from unittest import mock
 
 import numpy as np
 
-from gdr_core.parameters import INDEX, defaults
 from gdr_core.settings import RenderSettings, RunSettings
-from trainer.workers import batch as batches
-from trainer.workers.choice import physical_cores
-from trainer.workers.on_ray.calls import CallSize
+from gdr_core.supershape.parameters import INDEX, defaults
+from trainer.rendering.workers import batch as batches
+from trainer.rendering.workers.choice import physical_cores
+from trainer.rendering.workers.on_ray.calls import CallSize
 
 TURN_S = 0.3
 STREAMED = 64

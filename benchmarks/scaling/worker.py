@@ -17,7 +17,7 @@ runpy.run_path(str(ROOT / "gdr_addon" / "standalone.py"))["load"]()
 
 from gdr.gdr_addon import worker  # noqa: E402
 from gdr.gdr_core.messages import RenderReply  # noqa: E402
-from gdr.gdr_core.parameters import INDEX  # noqa: E402
+from gdr.gdr_core.supershape.parameters import INDEX  # noqa: E402
 
 TIMED = 1000.0
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import bpy
 
-from ...gdr_core.parameters import NAMES, from_values
-from .. import ids, settings_from_scene, supershape_object
+from ...gdr_core.supershape.parameters import NAMES, from_values
+from .. import ids
+from ..scenes.supershape import shape
+from ..settings import from_scene
 
 
 class GDR_OT_add_supershape(bpy.types.Operator):
@@ -26,7 +28,7 @@ class GDR_OT_add_supershape(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Add the object, and make it the active one."""
-        settings = settings_from_scene.to_settings(context.scene, with_camera=False)
+        settings = from_scene.to_settings(context.scene, with_camera=False)
         starts = {name: settings.start_of(name) for name in NAMES}
         values = {
             name: start.distribution.to_value(start.distribution.mean)
@@ -34,5 +36,5 @@ class GDR_OT_add_supershape(bpy.types.Operator):
             else start.value
             for name, start in starts.items()
         }
-        supershape_object.add(context, from_values(values))
+        shape.add(context, from_values(values))
         return {"FINISHED"}

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import bpy
 
-from ...gdr_core.parameters import from_values
-from .. import ids, run_timer, supershape_object
+from ...gdr_core.supershape.parameters import from_values
+from .. import ids
+from ..run import controller
+from ..scenes.supershape import shape as supershape_object
 
 
 class GDR_OT_apply_mean(bpy.types.Operator):
@@ -22,14 +24,14 @@ class GDR_OT_apply_mean(bpy.types.Operator):
         if context.mode != "OBJECT":
             cls.poll_message_set("Leave Edit Mode first")
             return False
-        if not run_timer.newest().parameters:
+        if not controller.newest().parameters:
             cls.poll_message_set("There is no result yet; start an optimization first")
             return False
         return True
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Move the points of the supershape, or add one."""
-        view = run_timer.newest()
+        view = controller.newest()
         values = {p.name: p.now.to_value(p.now.mean) for p in view.parameters}
         parameters = from_values({**view.fixed, **values})
         shape = supershape_object.chosen(context)

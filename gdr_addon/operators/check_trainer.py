@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import bpy
 
-from .. import ids, kept_trainer, preferences, trainer_check
+from .. import ids
+from ..run import kept_trainer
+from ..settings import preferences, trainer_check
 
 
 class GDR_OT_check_trainer(bpy.types.Operator):

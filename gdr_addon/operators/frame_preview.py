@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import bpy
 
-from .. import ids, preview
+from .. import ids
+from ..scenes.supershape import preview
 
 
 class GDR_OT_frame_preview(bpy.types.Operator):

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import bpy
 
-from .. import ids, run_state, trainer_process
+from .. import ids
+from ..run import run_state, trainer_process
 
 _NAME = "GDR Log"
 _MAX_BYTES = 500_000

@@ -7,7 +7,8 @@ import os
 
 import bpy
 
-from .. import ids, run_state
+from .. import ids
+from ..run import run_state
 
 
 class GDR_OT_open_run_folder(bpy.types.Operator):

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import bpy
 
-from .. import ids, preview, run_timer
+from .. import ids
+from ..run import controller
+from ..scenes.supershape import preview
 
 
 class GDR_OT_remove_preview(bpy.types.Operator):
@@ -18,7 +20,7 @@ class GDR_OT_remove_preview(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Allow it when there is a preview, and no run that fills it."""
-        if run_timer.active():
+        if controller.active():
             cls.poll_message_set("The run at work shows its samples there; stop it first")
             return False
         if preview.find(context.scene) is None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import bpy
 
-from .. import ids, scene_defaults
+from .. import ids
+from ..settings import defaults
 
 
 class GDR_OT_reset_parameters(bpy.types.Operator):
@@ -17,5 +18,5 @@ class GDR_OT_reset_parameters(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Reset them."""
-        scene_defaults.reset(context.scene)
+        defaults.reset(context.scene)
         return {"FINISHED"}

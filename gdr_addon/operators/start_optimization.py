@@ -10,9 +10,12 @@ import bpy
 from ...blendtorch.errors import BlendtorchError
 from ...gdr_core.errors import BadSettings
 from ...gdr_core.messages import RunStatus
-from .. import ids, preferences, preview, run_timer, scene_defaults, text
-from ..run_view import RunView
-from ..settings_from_scene import problem, to_settings
+from .. import ids, text
+from ..run import controller
+from ..run.run_view import RunView
+from ..scenes.supershape import preview
+from ..settings import defaults, preferences
+from ..settings.from_scene import problem, to_settings
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +30,7 @@ class GDR_OT_start_optimization(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Allow it when no run is at work and there is nothing to mend first."""
-        if run_timer.active():
+        if controller.active():
             cls.poll_message_set("A run is at work already")
             return False
         why = preferences.python_problem(context) or problem(context.scene)
@@ -38,7 +41,7 @@ class GDR_OT_start_optimization(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Start the trainer; under ``--background``, also wait for its end."""
-        scene_defaults.ensure(context.scene)
+        defaults.ensure(context.scene)
         try:
             workers = preferences.worker_settings(context)
             # The computers of a cluster have Blenders of their own.
@@ -46,7 +49,7 @@ class GDR_OT_start_optimization(bpy.types.Operator):
             own_blender = "" if on_cluster else bpy.app.binary_path or "bpy"
             settings = to_settings(context.scene, blender=own_blender, **workers)
             settings.check()
-            run_timer.start(
+            controller.start(
                 context,
                 settings,
                 preferences.trainer_python(context),
@@ -71,7 +74,7 @@ class GDR_OT_start_optimization(bpy.types.Operator):
         def tell(view: RunView) -> None:
             log.info("%s %d/%d %s", view.status, view.step, view.steps, text.one_line(view.message))
 
-        view = run_timer.poll_blocking(tell)
+        view = controller.poll_blocking(tell)
         good = view.status == RunStatus.DONE
         self.report({"INFO"} if good else {"ERROR"}, view.message)
         return {"FINISHED"} if good else {"CANCELLED"}

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import bpy
 
-from .. import ids, run_state, run_timer
+from .. import ids
+from ..run import controller, run_state
 
 
 class GDR_OT_stop_optimization(bpy.types.Operator):
@@ -18,12 +19,12 @@ class GDR_OT_stop_optimization(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Allow it while a run is at work."""
-        if run_timer.active() and run_state.of(context).status != "STOPPING":
+        if controller.active() and run_state.of(context).status != "STOPPING":
             return True
         cls.poll_message_set("No run is at work, or it is stopping already")
         return False
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Ask the trainer; it answers when it has."""
-        run_timer.stop()
+        controller.stop()
         return {"FINISHED"}

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import bpy
 
-from ...gdr_core.parameters import INDEX, PARAMETERS
-from .. import ids, run_state, scene_defaults, text
+from ...gdr_core.supershape.parameters import INDEX, PARAMETERS
+from .. import ids, text
+from ..run import run_state
+from ..settings import defaults
 from .sidebar import Sidebar
 
 
@@ -42,8 +44,8 @@ class GDR_PT_distribution(Sidebar, bpy.types.Panel):
         """Draw the list."""
         layout = self.layout
         gdr = context.scene.gdr
-        if not scene_defaults.is_filled(context.scene):
-            scene_defaults.ensure_soon()
+        if not defaults.is_filled(context.scene):
+            defaults.ensure_soon()
         layout.template_list(
             ids.LIST_PARAMETERS, "", gdr, "parameters", gdr, "active_parameter", rows=7
         )

@@ -6,7 +6,8 @@ from __future__ import annotations
 import bpy
 
 from ...gdr_core import sentences
-from .. import ids, run_state, text
+from .. import ids, text
+from ..run import run_state
 from .sidebar import Sidebar
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import bpy
 
-from .. import ids, preferences, run_state, settings_from_scene, text
+from .. import ids, text
+from ..run import run_state
+from ..settings import from_scene, preferences
 from .sidebar import Sidebar
 
 _ICONS = {"DONE": "CHECKMARK", "FAILED": "ERROR", "PAUSED": "PAUSE"}
@@ -55,7 +57,7 @@ class GDR_PT_run(Sidebar, bpy.types.Panel):
             text.draw(layout, context, why, icon="INFO")
             layout.operator(ids.OPEN_PREFERENCES, icon="PREFERENCES")
             return
-        why = settings_from_scene.problem(context.scene)
+        why = from_scene.problem(context.scene)
         if why:
             text.draw(layout, context, why, icon="INFO")
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import bpy
 
-from .. import contact_sheet, ids, run_state, scene_defaults, text
+from .. import ids, text
+from ..run import contact_sheet, run_state
+from ..settings import defaults
 from .sidebar import Sidebar
 
 
@@ -19,8 +21,8 @@ class GDR_PT_target(Sidebar, bpy.types.Panel):
         """Draw where the targets come from, and those of the newest run."""
         layout = self.layout
         gdr = context.scene.gdr
-        if not scene_defaults.is_filled(context.scene):
-            scene_defaults.ensure_soon()
+        if not defaults.is_filled(context.scene):
+            defaults.ensure_soon()
         layout.row().prop(gdr, "target", expand=True)
         if gdr.target == "FOLDER":
             layout.prop(gdr, "folder", text="")

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import bpy
 
-from ...gdr_core.resolution import automatic_grid
 from ...gdr_core.sampling import settled_samples
+from ...gdr_core.supershape.resolution import automatic_grid
 from .. import ids
 from .sidebar import Sidebar
 

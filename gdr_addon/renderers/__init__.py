@@ -25,9 +25,9 @@ import numpy as np
 
 from ...gdr_core.camera import Camera
 from ...gdr_core.errors import BadSettings
-from ...gdr_core.resolution import check_grid
 from ...gdr_core.sampling import settled_samples
 from ...gdr_core.settings import RENDER_DEVICES, RENDERERS
+from ...gdr_core.supershape.resolution import check_grid
 
 
 class Renderer(Protocol):
@@ -42,7 +42,7 @@ class Renderer(Protocol):
         ----------
         parameters
             ``(N, 12)`` float32, any ``N`` from 0, in the order of
-            :data:`gdr_core.parameters.NAMES`.
+            :data:`gdr_core.supershape.parameters.NAMES`.
         size
             Width and height in pixels.
         lights
@@ -114,7 +114,7 @@ def make_renderer(
 
     ensure_gpu()
     if name == "fast":
-        from .fast import FastRenderer
+        from ..scenes.supershape.fast.renderer import FastRenderer
 
         return FastRenderer(camera, grid, samples)
     if name == "solid":

@@ -16,12 +16,12 @@ import bpy
 import numpy as np
 
 from ...gdr_core.camera import Camera
-from . import look
+from ..scenes.supershape import look
+from ..scenes.supershape.engine_scene import EngineScene
+from ..scenes.supershape.points import check_batch, check_lights, drawable_surface
+from ..scenes.supershape.random_light import SCENE_LIGHT, studio_of
 from .engine_picture import Pictures
-from .engine_scene import EngineScene
-from .points import check_batch, check_lights, drawable_surface
 from .quiet import quiet
-from .random_light import SCENE_LIGHT, studio_of
 
 
 class Engine(Protocol):

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import bpy
 
 from ...gdr_core.errors import BadSettings
-from . import look
+from ..scenes.supershape import look
+from ..scenes.supershape.lamps import StudioLamps
 from .cycles_device import rendering_device, type_of
-from .engine_lights import StudioLamps
 from .engine_names import choose_engine
 
 

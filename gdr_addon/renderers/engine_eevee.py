@@ -13,8 +13,8 @@ from contextlib import contextmanager
 
 import bpy
 
-from . import look
-from .engine_lights import StudioLamps
+from ..scenes.supershape import look
+from ..scenes.supershape.lamps import StudioLamps
 from .engine_names import choose_engine
 
 

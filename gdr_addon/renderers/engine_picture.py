@@ -20,7 +20,7 @@ import bpy
 import numpy as np
 
 from ...gdr_core.errors import GdrError
-from . import look
+from ..scenes.supershape import look
 
 _log = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from contextlib import AbstractContextManager
 
 import bpy
 
-from . import look
+from ..scenes.supershape import look
+from ..scenes.supershape.studio_lights import editable_studio
 from .engine_names import choose_engine
-from .studio_lights import editable_studio
 from .viewport import SAMPLES
 
 

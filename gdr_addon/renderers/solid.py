@@ -12,10 +12,9 @@ import bpy
 import numpy as np
 
 from ...gdr_core.camera import Camera
-from .. import supershape_mesh
-from . import look
-from .points import check_batch, check_lights, drawable_surface
-from .random_light import SCENE_LIGHT, studio_of
+from ..scenes.supershape import look, mesh
+from ..scenes.supershape.points import check_batch, check_lights, drawable_surface
+from ..scenes.supershape.random_light import SCENE_LIGHT, studio_of
 from .viewport import Viewport, check_samples
 
 _NAME = "GDR Solid"
@@ -41,7 +40,7 @@ class SolidRenderer:
         self._grid = grid
         self._studio = look.studio()
         self._scene = bpy.data.scenes.new(_NAME)
-        self._mesh = supershape_mesh.new_mesh(_NAME, grid)
+        self._mesh = mesh.new_mesh(_NAME, grid)
         self._object = bpy.data.objects.new(_NAME, self._mesh)
         self._scene.collection.objects.link(self._object)
         self._viewport = Viewport(self._scene, camera, samples)
@@ -58,7 +57,7 @@ class SolidRenderer:
         points, drawable = drawable_surface(parameters, self._grid)
         with self._viewport.open(size) as draw:
             for image, shape, visible, seed in zip(images, points, drawable, lights, strict=True):
-                supershape_mesh.set_points(self._mesh, shape)
+                mesh.set_points(self._mesh, shape)
                 if self._object.hide_viewport == bool(visible):
                     self._object.hide_viewport = not visible
                 draw(image, None if seed == SCENE_LIGHT else studio_of(seed, self._studio))

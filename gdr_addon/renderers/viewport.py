@@ -13,9 +13,9 @@ from mathutils import Matrix
 
 from ...gdr_core.camera import Camera
 from ...gdr_core.errors import BadSettings, GdrError
-from . import look
+from ..scenes.supershape import look
+from ..scenes.supershape.studio_lights import editable_studio
 from .context import release_meshes
-from .studio_lights import editable_studio
 
 SAMPLES = {1: "OFF", 5: "5", 8: "8", 11: "11", 16: "16", 32: "32"}
 """``preferences.system.viewport_aa`` by number of samples."""

@@ -40,7 +40,7 @@ def addon(tmp_path, monkeypatch):
 @pytest.fixture
 def scene(addon):
     """The scene, with its parameters."""
-    from gdr.gdr_addon import scene_defaults
+    from gdr.gdr_addon.settings import defaults
 
-    scene_defaults.ensure(bpy.context.scene)
+    defaults.ensure(bpy.context.scene)
     return bpy.context.scene

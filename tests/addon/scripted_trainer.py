@@ -29,7 +29,7 @@ from gdr_core.messages import (
     pack,
     unpack,
 )
-from gdr_core.parameters import defaults
+from gdr_core.supershape.parameters import defaults
 
 STEPS = 5
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from gdr.gdr_addon import ids, kept_trainer, preferences, run_state, run_timer, text, trainer_check
+from gdr.gdr_addon import ids, text
 from gdr.gdr_addon.panels.run import icon_of, progress_of
-from gdr.gdr_addon.run_view import RunView
-from gdr.gdr_addon.settings_from_scene import to_settings
-from gdr.gdr_core import superformula
+from gdr.gdr_addon.run import controller, kept_trainer, run_state
+from gdr.gdr_addon.run.run_view import RunView
+from gdr.gdr_addon.settings import preferences, trainer_check
+from gdr.gdr_addon.settings.from_scene import to_settings
 from gdr.gdr_core.families import Distribution
 from gdr.gdr_core.messages import (
     Conclusion,
@@ -23,6 +24,7 @@ from gdr.gdr_core.messages import (
     Status,
     TradeOff,
 )
+from gdr.gdr_core.supershape import superformula
 
 
 def test_a_run_under_background_waits_for_its_end(scene):
@@ -81,7 +83,7 @@ def test_a_failure_is_told(scene, tmp_path):
     run = bpy.context.window_manager.gdr_run
     assert run.status == "FAILED"
     assert "none" in run.message
-    assert not run_timer.active()
+    assert not controller.active()
 
 
 def test_start_says_what_is_missing(scene, monkeypatch):
@@ -100,7 +102,7 @@ def test_a_python_that_does_not_start_leaves_no_run_behind(scene, tmp_path):
     bpy.context.preferences.addons["gdr"].preferences.trainer_python = str(python)
     with pytest.raises(RuntimeError, match="cannot be started"):
         bpy.ops.gdr.start_optimization()
-    assert not run_timer.active()
+    assert not controller.active()
     assert list((tmp_path / "runs").iterdir()) == []
 
 
@@ -126,8 +128,8 @@ def test_a_supershape_is_added_and_then_updated(scene):
     assert bpy.ops.gdr.add_supershape() == {"FINISHED"}
     shape = bpy.context.active_object
     assert shape[ids.SUPERSHAPE_TAG][0] == pytest.approx(np.exp(1.2), rel=1e-5)
-    run_timer._last = RunView.starting(to_settings(scene), "")
-    run_timer._last.parameters[0].now = Distribution(mean=2.25, std=0.1)
+    controller._last = RunView.starting(to_settings(scene), "")
+    controller._last.parameters[0].now = Distribution(mean=2.25, std=0.1)
     before = len(bpy.data.objects)
     assert bpy.ops.gdr.apply_mean() == {"FINISHED"}
     assert len(bpy.data.objects) == before
@@ -302,7 +304,7 @@ def test_errors_are_written_in_internal_units():
 
 
 def test_a_run_knows_its_scene_by_another_name(scene):
-    run = run_timer._Run(None, RunView(), scene.session_uid, 4, True, True)
+    run = controller._Run(None, RunView(), scene.session_uid, 4, True, True)
     scene.name = "Renamed"
     assert run.scene == scene
     other = bpy.data.scenes.new("Scene")

@@ -6,9 +6,11 @@ import time
 import bpy
 import numpy as np
 import pytest
-from gdr.gdr_addon import contact_sheet, ids, preview
-from gdr.gdr_core import superformula
-from gdr.gdr_core.parameters import defaults
+from gdr.gdr_addon import ids
+from gdr.gdr_addon.run import contact_sheet
+from gdr.gdr_addon.scenes.supershape import preview
+from gdr.gdr_core.supershape import superformula
+from gdr.gdr_core.supershape.parameters import defaults
 
 
 @pytest.fixture

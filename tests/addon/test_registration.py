@@ -8,7 +8,9 @@ from pathlib import Path
 import bpy
 import pytest
 from gdr import gdr_addon
-from gdr.gdr_addon import contact_sheet, panels, run_timer, scene_defaults, trainer_check
+from gdr.gdr_addon import panels
+from gdr.gdr_addon.run import contact_sheet, controller
+from gdr.gdr_addon.settings import defaults, trainer_check
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -30,7 +32,7 @@ def _traces():
         ],
         "timers": [
             bpy.app.timers.is_registered(function)
-            for function in (run_timer._tick, scene_defaults._ensure_all, trainer_check._poll)
+            for function in (controller._tick, defaults._ensure_all, trainer_check._poll)
         ],
         "previews": contact_sheet._previews,
     }

@@ -11,9 +11,9 @@ from pathlib import Path
 import msgspec
 import psutil
 import pytest
-from gdr.gdr_addon import trainer_process
-from gdr.gdr_addon.session import Deadlines, Session
-from gdr.gdr_addon.trainer_link import Launch
+from gdr.gdr_addon.run import trainer_process
+from gdr.gdr_addon.run.session import Deadlines, Session
+from gdr.gdr_addon.run.trainer_link import Launch
 from gdr.gdr_core.families import Distribution
 from gdr.gdr_core.messages import (
     Conclusion,

@@ -4,12 +4,13 @@
 import bpy
 import numpy as np
 import pytest
-from gdr.gdr_addon import preview, scene_defaults, settings_from_scene
+from gdr.gdr_addon.scenes.supershape import preview
+from gdr.gdr_addon.settings import defaults, from_scene
 from gdr.gdr_core import camera, settings
 from gdr.gdr_core.families import Distribution
-from gdr.gdr_core.parameters import NAMES, PARAMETERS
 from gdr.gdr_core.sampling import SAMPLES
 from gdr.gdr_core.settings import DEFAULT_ESTIMATOR, PACES, RunSettings, TargetSettings
+from gdr.gdr_core.supershape.parameters import NAMES, PARAMETERS
 
 from trainer import estimators
 
@@ -19,7 +20,7 @@ DEMO = RunSettings(
 
 
 def test_an_untouched_panel_is_the_reference_methods_demo(scene):
-    found = settings_from_scene.to_settings(scene)
+    found = from_scene.to_settings(scene)
     found.check()
     assert settings.to_dict(found) == settings.to_dict(DEMO)
 
@@ -27,7 +28,7 @@ def test_an_untouched_panel_is_the_reference_methods_demo(scene):
 def test_a_scene_that_no_panel_has_met_is_the_demo_too(addon):
     scene = bpy.data.scenes.new("Other")
     assert len(scene.gdr.parameters) == 0
-    found = settings_from_scene.to_settings(scene)
+    found = from_scene.to_settings(scene)
     assert settings.to_dict(found) == settings.to_dict(DEMO)
 
 
@@ -37,7 +38,7 @@ def test_filling_keeps_what_is_there(scene):
     items.remove(items.find("m1"))
     items.add().name = "nonsense"
     items.move(0, 5)
-    scene_defaults.ensure(scene)
+    defaults.ensure(scene)
     assert [item.name for item in items] == list(NAMES)
     assert items["n1_1"].value == 7.0
     assert items["m1"].mean == pytest.approx(1.2)
@@ -52,7 +53,7 @@ def test_folder_and_numbers_arrive(scene, tmp_path):
     item.mode, item.family = "OPTIMISE", "bounded"
     item.low, item.high, item.mean, item.std = 1.0, 9.0, -0.25, 0.7
     gdr.parameters["m2"].mode, gdr.parameters["m2"].value = "FIX", 9.5
-    found = settings_from_scene.to_settings(
+    found = from_scene.to_settings(
         scene, workers=3, worker_memory=900, recycle_after=500, blender="/x/blender"
     )
     found.check()
@@ -73,43 +74,43 @@ def test_folder_and_numbers_arrive(scene, tmp_path):
 
 def test_what_the_grid_leaves_open_follows_the_image_size(scene):
     gdr = scene.gdr
-    assert settings_from_scene.to_settings(scene).rendering.grid == (100, 100)
+    assert from_scene.to_settings(scene).rendering.grid == (100, 100)
     gdr.size, gdr.grid = "256", (0, 50)
-    assert settings_from_scene.to_settings(scene).rendering.grid == (148, 50)
+    assert from_scene.to_settings(scene).rendering.grid == (148, 50)
 
 
 def test_how_cycles_renders_arrives(scene):
     gdr = scene.gdr
     gdr.renderer, gdr.denoise, gdr.render_device = "cycles", True, "cpu"
-    found = settings_from_scene.to_settings(scene).rendering
+    found = from_scene.to_settings(scene).rendering
     assert (found.renderer, found.denoise, found.device) == ("cycles", True, "cpu")
     assert found.samples == SAMPLES["cycles"].default
     gdr.samples = 7
-    assert settings_from_scene.to_settings(scene).rendering.samples == 7
+    assert from_scene.to_settings(scene).rendering.samples == 7
     gdr.renderer = "workbench"
-    assert "7 samples are not offered by workbench" in settings_from_scene.problem(scene)
+    assert "7 samples are not offered by workbench" in from_scene.problem(scene)
     gdr.renderer = "fast"
-    assert "choose 1, 4, 9 or 16" in settings_from_scene.problem(scene)
+    assert "choose 1, 4, 9 or 16" in from_scene.problem(scene)
     gdr.samples = 4
-    assert settings_from_scene.problem(scene) == ""
+    assert from_scene.problem(scene) == ""
 
 
 def test_a_relative_folder_is_made_absolute(scene, tmp_path):
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "file.blend"))
     scene = bpy.context.scene
     scene.gdr.target, scene.gdr.folder = "FOLDER", "//targets"
-    assert settings_from_scene.to_settings(scene).targets.folder == str(tmp_path / "targets")
+    assert from_scene.to_settings(scene).targets.folder == str(tmp_path / "targets")
 
 
 def test_problems_are_sentences(scene):
     gdr = scene.gdr
-    assert settings_from_scene.problem(scene) == ""
+    assert from_scene.problem(scene) == ""
     gdr.target = "FOLDER"
-    assert "folder" in settings_from_scene.problem(scene)
+    assert "folder" in from_scene.problem(scene)
     gdr.target = "HIDDEN"
     for item in gdr.parameters:
         item.mode = "FIX"
-    assert settings_from_scene.problem(scene) == (
+    assert from_scene.problem(scene) == (
         "Every parameter is fixed; choose at least one to optimise."
     )
 
@@ -137,7 +138,7 @@ def test_every_parameter_starts_usable_in_every_family(scene, family):
     for item, parameter in zip(scene.gdr.parameters, PARAMETERS, strict=True):
         item.family, item.mode = family, "OPTIMISE"
         item.distribution_of().check(parameter.name)
-    settings_from_scene.to_settings(scene).check()
+    from_scene.to_settings(scene).check()
 
 
 def test_a_camera_in_the_reference_place_is_the_reference_camera(scene):
@@ -154,7 +155,7 @@ def test_a_camera_in_the_reference_place_is_the_reference_camera(scene):
     # The render's own aspect ratio must not matter.
     scene.render.resolution_x, scene.render.resolution_y = 1920, 1080
     bpy.context.view_layer.update()
-    found = settings_from_scene.to_settings(scene).rendering.camera
+    found = from_scene.to_settings(scene).rendering.camera
     for mine, reference in zip(found.arrays(), camera.Camera.reference().arrays(), strict=True):
         np.testing.assert_allclose(mine, reference, atol=1e-4)
 
@@ -177,7 +178,7 @@ def test_the_panel_offers_the_trainers_estimators(scene):
     assert found == list(estimators.ESTIMATORS) == list(PACES)
     assert scene.gdr.estimator == found[0] == DEFAULT_ESTIMATOR
     scene.gdr.estimator = "adversarial"
-    assert settings_from_scene.to_settings(scene).training.estimator == "adversarial"
+    assert from_scene.to_settings(scene).training.estimator == "adversarial"
 
 
 def test_an_estimator_brings_its_batch_and_steps(scene):

@@ -5,10 +5,10 @@ import supershape
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gdr_core import parameters, superformula
 from gdr_core.camera import Camera
 from gdr_core.errors import BadSettings
 from gdr_core.families import FAMILIES, Distribution
+from gdr_core.supershape import parameters, superformula
 
 
 def test_columns_are_the_layout_of_the_supershape_package():

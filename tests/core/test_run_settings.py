@@ -11,7 +11,6 @@ from gdr_core import messages, settings
 from gdr_core.camera import Camera
 from gdr_core.errors import BadSettings
 from gdr_core.families import Distribution
-from gdr_core.resolution import settled_grid
 from gdr_core.sampling import SAMPLES
 from gdr_core.settings import (
     PACES,
@@ -22,6 +21,7 @@ from gdr_core.settings import (
     TargetSettings,
     TrainingSettings,
 )
+from gdr_core.supershape.resolution import settled_grid
 
 HIDDEN = TargetSettings(hidden={"m1": Distribution(mean=2.25, std=0.1)})
 

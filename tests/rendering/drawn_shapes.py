@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import numpy as np
-from gdr.gdr_addon.renderers import look
-from gdr.gdr_core import parameters as table
+from gdr.gdr_addon.scenes.supershape import look
 from gdr.gdr_core.camera import Camera, look_at, perspective
-from gdr.gdr_core.superformula import surface
+from gdr.gdr_core.supershape import parameters as table
+from gdr.gdr_core.supershape.superformula import surface
 
 SIZE = 64
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from drawn_shapes import CAMERAS, SIZE, broken_shapes, mask, simple_shapes, wild_shapes
-from gdr.gdr_addon.renderers import look
+from gdr.gdr_addon.scenes.supershape import look
 
 SHAPES = {"simple": simple_shapes, "wild": wild_shapes}
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from drawn_shapes import SIZE, broken_shapes, mask, simple_shapes, wild_shapes
-from gdr.gdr_addon.renderers import fast as fast_module
+from gdr.gdr_addon.scenes.supershape.fast import renderer as fast_module
 from gdr.gdr_core.errors import BadSettings
 
 

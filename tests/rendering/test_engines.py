@@ -12,11 +12,12 @@ import bpy
 import numpy as np
 import pytest
 from drawn_shapes import CAMERAS, SIZE, broken_shapes, mask, simple_shapes, wild_shapes
-from gdr.gdr_addon.renderers import engine_names, look, make_renderer
+from gdr.gdr_addon.renderers import engine_names, make_renderer
+from gdr.gdr_addon.scenes.supershape import look
 from gdr.gdr_core.camera import Camera, look_at, perspective
 from gdr.gdr_core.errors import BadSettings, GdrError
-from gdr.gdr_core.parameters import from_values
 from gdr.gdr_core.sampling import SAMPLES
+from gdr.gdr_core.supershape.parameters import from_values
 
 ENGINES = ["workbench", "eevee", "cycles"]
 every = pytest.mark.parametrize("name", ENGINES)

@@ -9,8 +9,8 @@ import bpy
 import numpy as np
 import pytest
 from drawn_shapes import simple_shapes, wild_shapes
-from gdr.gdr_addon import supershape_mesh
-from gdr.gdr_core.superformula import surface
+from gdr.gdr_addon.scenes.supershape import mesh as supershape_mesh
+from gdr.gdr_core.supershape.superformula import surface
 
 supershape = pytest.importorskip("supershape")
 

@@ -8,12 +8,13 @@ import gpu
 import numpy as np
 import pytest
 from drawn_shapes import broken_shapes, simple_shapes, wild_shapes
-from gdr.gdr_addon import supershape_mesh
-from gdr.gdr_addon.renderers import fast_curves, fast_normals
 from gdr.gdr_addon.renderers.context import ensure_gpu
-from gdr.gdr_addon.renderers.fast_batch import tile_batch
-from gdr.gdr_addon.renderers.points import drawable_profiles
-from gdr.gdr_core.superformula import surface
+from gdr.gdr_addon.scenes.supershape import mesh as supershape_mesh
+from gdr.gdr_addon.scenes.supershape.fast import curves as fast_curves
+from gdr.gdr_addon.scenes.supershape.fast import normals as fast_normals
+from gdr.gdr_addon.scenes.supershape.fast.batch import tile_batch
+from gdr.gdr_addon.scenes.supershape.points import drawable_profiles
+from gdr.gdr_core.supershape.superformula import surface
 
 _VERTEX = "void main() { gl_Position = vec4(corner * 2.0 - 1.0, 0.0, 1.0); }"
 _FRAGMENT = """

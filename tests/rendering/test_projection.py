@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from drawn_shapes import CAMERAS, SIZE, mask, simple_shapes, wild_shapes
 from gdr.gdr_core.camera import Camera, look_at, perspective
-from gdr.gdr_core.parameters import from_values
-from gdr.gdr_core.superformula import surface
+from gdr.gdr_core.supershape.parameters import from_values
+from gdr.gdr_core.supershape.superformula import surface
 
 
 def pixels_of(parameters: np.ndarray, camera: Camera, size: int) -> np.ndarray:

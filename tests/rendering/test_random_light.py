@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from drawn_shapes import SIZE, broken_shapes, mask, simple_shapes, wild_shapes
-from gdr.gdr_addon.renderers import look
-from gdr.gdr_addon.renderers.random_light import studio_of
+from gdr.gdr_addon.scenes.supershape import look
+from gdr.gdr_addon.scenes.supershape.random_light import studio_of
 from gdr.gdr_core.errors import BadSettings
 
 both = pytest.mark.parametrize("name", ["fast", "solid"])

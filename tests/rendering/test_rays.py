@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from drawn_shapes import CAMERAS, broken_shapes, thin_shapes, wild_shapes
 from gdr.gdr_core.camera import Camera
-from gdr.gdr_core.superformula import surface
+from gdr.gdr_core.supershape.superformula import surface
 from mathutils import Vector
 from mathutils.bvhtree import BVHTree
 

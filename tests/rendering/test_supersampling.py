@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from drawn_shapes import SIZE, broken_shapes, mask, simple_shapes
-from gdr.gdr_addon.renderers import look
+from gdr.gdr_addon.scenes.supershape import look
 from gdr.gdr_core.errors import BadSettings
 
 

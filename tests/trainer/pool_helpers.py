@@ -5,8 +5,8 @@ import msgspec
 import numpy as np
 import psutil
 
-from gdr_core import parameters
 from gdr_core.settings import RenderSettings, RunSettings, TrainingSettings
+from gdr_core.supershape import parameters
 
 SIZE, GRID = 32, 24
 

@@ -7,10 +7,10 @@ import numpy as np
 import torch
 
 from gdr_core.families import Distribution
-from gdr_core.parameters import defaults
 from gdr_core.settings import RenderSettings, RunSettings, TrainingSettings
-from trainer.probability_model import ProbabilityModel
-from trainer.render_pool import open_pool
+from gdr_core.supershape.parameters import defaults
+from trainer.estimators.probability_model import ProbabilityModel
+from trainer.rendering.open import open_pool
 
 SETTINGS = RunSettings(training=TrainingSettings(size=64), rendering=RenderSettings(workers=1))
 _DISTRIBUTIONS = {

@@ -7,8 +7,9 @@ import torch
 
 from gdr_core.errors import BadSettings, GdrError
 from gdr_core.settings import RunSettings, TrainingSettings
-from trainer import checkpoint, estimators
-from trainer.probability_model import ProbabilityModel
+from trainer import estimators
+from trainer.estimators.probability_model import ProbabilityModel
+from trainer.run import checkpoint
 
 CPU = torch.device("cpu")
 

@@ -26,16 +26,18 @@ from gdr_core.messages import (
     RunStatus,
     TradeOff,
 )
-from gdr_core.parameters import defaults
 from gdr_core.settings import RenderSettings, RunSettings, TargetSettings, TrainingSettings
-from trainer import cli, conclusion, optimization
+from gdr_core.supershape.parameters import defaults
+from trainer import cli
 from trainer.cli import progress
-from trainer.controls import Controls
 from trainer.estimators.base import Uncertainty
-from trainer.estimators.regression import Regression
-from trainer.outcome import NOT_COMPARED, Outcome
-from trainer.probability_model import ProbabilityModel
-from trainer.run import Run
+from trainer.estimators.probability_model import ProbabilityModel
+from trainer.estimators.regression.estimator import Regression
+from trainer.evaluation import conclusion
+from trainer.run import optimization
+from trainer.run.controls import Controls
+from trainer.run.outcome import NOT_COMPARED, Outcome
+from trainer.run.run import Run
 
 HIDDEN = {name: Distribution(mean=2.25, std=0.1) for name in ("m1", "m2")}
 SETTINGS = RunSettings(

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from rendered import changed, rendered
 
-from trainer import differences
-from trainer.differences import describe, measure
+from trainer.evaluation import differences
+from trainer.evaluation.differences import describe, measure
 
 
 def discs(

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from trainer.discriminator import Discriminator
+from trainer.estimators.discriminator import Discriminator
 
 
 @pytest.mark.parametrize("size", [32, 64, 128, 256])

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 import torch
 
-from trainer.regression.empirical_bayes import model_weights, population
-from trainer.regression.renders import Prediction
+from trainer.estimators.regression.empirical_bayes import model_weights, population
+from trainer.estimators.regression.renders import Prediction
 
 
 def posteriors(x, noise, prior_mean, prior_std, seed=0):

@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 import torch
 
-from trainer.regression import emulation, pixel_regression
-from trainer.regression.pictures import boxes, thumbnails
-from trainer.regression.renders import Renders
+from trainer.estimators.regression import emulation, pixel_regression
+from trainer.estimators.regression.pictures import boxes, thumbnails
+from trainer.estimators.regression.renders import Renders
 
 CENTRE, SPREAD = torch.tensor([8.0, 0.0]).double(), torch.tensor([1.0, 1.5]).double()
 

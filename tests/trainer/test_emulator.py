@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import torch
 
-from trainer.regression.emulator import LINEAR_UNIT, Emulator
+from trainer.estimators.regression.emulator import LINEAR_UNIT, Emulator
 
 
 def waves(x):

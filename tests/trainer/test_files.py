@@ -8,10 +8,12 @@ import torch
 from matplotlib.figure import Figure
 
 from gdr_core.errors import BadSettings, GdrError
-from trainer import checkpoint, files, history, plots
-from trainer.history import History, Row
-from trainer.images import contact_sheet
-from trainer.run_folder import RunFolder
+from trainer import files
+from trainer.data.images import contact_sheet
+from trainer.evaluation import plots
+from trainer.run import checkpoint, history
+from trainer.run.folder import RunFolder
+from trainer.run.history import History, Row
 
 
 def test_checkpoints_bring_everything_back(tmp_path):

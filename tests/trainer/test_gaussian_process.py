@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from trainer.regression.gaussian_process import JITTER, GaussianProcess
+from trainer.estimators.regression.gaussian_process import JITTER, GaussianProcess
 
 ONE = torch.ones(6, dtype=torch.float64)
 

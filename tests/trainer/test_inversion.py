@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 import torch
 
-from trainer.regression.emulator import Emulator
-from trainer.regression.inversion import Inverter
+from trainer.estimators.regression.emulator import Emulator
+from trainer.estimators.regression.inversion import Inverter
 
 
 def curve(x):

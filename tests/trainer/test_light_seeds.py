@@ -9,7 +9,7 @@ import torch
 
 from trainer import cli
 from trainer.estimators import ESTIMATORS, Estimator, StepReport
-from trainer.workers.local_pool import LocalPool
+from trainer.rendering.workers.local_pool import LocalPool
 
 BATCH = 4
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gdr_core import parameters
+from gdr_core.supershape import parameters
 from trainer import cli
 
 ROOT = Path(__file__).parents[2]
@@ -130,7 +130,7 @@ def test_what_nobody_foresaw_is_one_sentence_and_the_log_has_the_rest(
     def fail(*_):
         raise ZeroDivisionError("by a test")
 
-    monkeypatch.setattr("trainer.targets.from_hidden", fail)
+    monkeypatch.setattr("trainer.data.targets.from_hidden", fail)
     assert optimize(*HIDDEN, *SMALL, "--out", tmp_path / "run") == 1
     said = capsys.readouterr().err
     assert "failed unexpectedly (ZeroDivisionError: by a test)" in said

@@ -4,10 +4,10 @@ import math
 import pytest
 import torch
 
-from trainer.regression.options import RegressionOptions
-from trainer.regression.pixel_reader import PixelReader
-from trainer.regression.proposals import Box
-from trainer.regression.renders import Prediction
+from trainer.estimators.regression.options import RegressionOptions
+from trainer.estimators.regression.pixel_reader import PixelReader
+from trainer.estimators.regression.proposals import Box
+from trainer.estimators.regression.renders import Prediction
 
 BOTH = torch.tensor([True, True])
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch.distributions import LogNormal, MultivariateNormal, Normal
 
-from gdr_core import parameters
 from gdr_core.families import Distribution
-from trainer.probability_model import ProbabilityModel
+from gdr_core.supershape import parameters
+from trainer.estimators.probability_model import ProbabilityModel
 
 START = {
     "m1": Distribution(family="lognormal", mean=1.2, std=0.4),

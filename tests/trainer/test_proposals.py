@@ -2,8 +2,8 @@
 import pytest
 import torch
 
-from trainer.regression import proposals
-from trainer.regression.renders import Prediction, Renders
+from trainer.estimators.regression import proposals
+from trainer.estimators.regression.renders import Prediction, Renders
 
 
 @pytest.fixture

@@ -20,15 +20,16 @@ from pool_helpers import settings, shapes
 
 from gdr_core.errors import GdrError
 from gdr_core.families import Distribution
-from gdr_core.parameters import INDEX
 from gdr_core.settings import RunSettings, TargetSettings, TrainingSettings
-from trainer import blender, cli
-from trainer.controls import Controls, Stopped
-from trainer.render_pool import open_pool
-from trainer.run import Run
-from trainer.workers.on_ray import cluster as ray_cluster
-from trainer.workers.on_ray import pool as ray_pool
-from trainer.workers.on_ray.calls import CallSize, travelling
+from gdr_core.supershape.parameters import INDEX
+from trainer import cli
+from trainer.rendering import blender
+from trainer.rendering.open import open_pool
+from trainer.rendering.workers.on_ray import cluster as ray_cluster
+from trainer.rendering.workers.on_ray import pool as ray_pool
+from trainer.rendering.workers.on_ray.calls import CallSize, travelling
+from trainer.run.controls import Controls, Stopped
+from trainer.run.run import Run
 
 if sys.platform != "linux":
     pytest.skip("Ray has no clusters of several nodes here", allow_module_level=True)
@@ -226,7 +227,7 @@ def test_a_run_during_which_a_node_is_killed_is_that_of_this_computer(
 
     batches = []
     node = nodes()
-    monkeypatch.setattr("trainer.render_pool.RayPool", Watched)
+    monkeypatch.setattr("trainer.rendering.pool.RayPool", Watched)
     (here, targets_here), (there, targets_there) = run("local"), run("ray")
     assert killed == [node]
     assert node not in cluster.list_all_nodes()
@@ -266,7 +267,7 @@ def test_a_cluster_with_other_code_is_told_so(cluster, monkeypatch):
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hung"])
 def test_a_lost_actor_is_started_again(cluster, expected, monkeypatch, number):
-    from trainer.workers.on_ray import worker as ray_worker
+    from trainer.rendering.workers.on_ray import worker as ray_worker
 
     monkeypatch.setattr(ray_worker, "PULSE_EVERY_S", 0.5)
     monkeypatch.setattr(ray_worker, "PULSE_S", 2.0)

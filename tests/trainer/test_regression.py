@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from gdr_core import parameters
 from gdr_core.families import Distribution
 from gdr_core.settings import TrainingSettings
-from trainer import checkpoint, estimators
-from trainer.controls import Stopped
-from trainer.probability_model import ProbabilityModel
-from trainer.regression import network
+from gdr_core.supershape import parameters
+from trainer import estimators
+from trainer.estimators.probability_model import ProbabilityModel
+from trainer.estimators.regression import network
+from trainer.run import checkpoint
+from trainer.run.controls import Stopped
 
 START = {
     "m1": Distribution(mean=1.2, std=0.4),

@@ -11,11 +11,11 @@ import pytest
 from pool_helpers import settings, shapes, warm_up, workers
 
 from gdr_core.errors import GdrError
-from trainer import blender
-from trainer.controls import Stopped
-from trainer.render_pool import open_pool
-from trainer.workers.batch import AHEAD, LARGEST_PART
-from trainer.workers.local_pool import IN_FLIGHT
+from trainer.rendering import blender
+from trainer.rendering.open import open_pool
+from trainer.rendering.workers.batch import AHEAD, LARGEST_PART
+from trainer.rendering.workers.local_pool import IN_FLIGHT
+from trainer.run.controls import Stopped
 
 SETTINGS = settings()
 

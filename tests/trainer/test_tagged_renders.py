@@ -22,8 +22,8 @@ import psutil
 import pytest
 from pool_helpers import GRID, SIZE, settings, workers
 
-from gdr_core import parameters
-from trainer.render_pool import open_pool
+from gdr_core.supershape import parameters
+from trainer.rendering.open import open_pool
 
 ALONE = Path(__file__).with_name("scripts") / "render_alone.py"
 TAGS = 48

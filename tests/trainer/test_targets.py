@@ -5,12 +5,12 @@ import tifffile
 import torch
 from PIL import Image
 
-from gdr_core import parameters
 from gdr_core.errors import BadSettings
 from gdr_core.families import Distribution
 from gdr_core.settings import RunSettings, Start, TargetSettings
-from trainer import targets
-from trainer.controls import Stopped
+from gdr_core.supershape import parameters
+from trainer.data import targets
+from trainer.run.controls import Stopped
 
 BACKGROUND = (0.25, 0.5, 0.75)
 

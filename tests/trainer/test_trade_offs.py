@@ -2,7 +2,7 @@
 import pytest
 import torch
 
-from trainer.regression import trade_offs
+from trainer.estimators.regression import trade_offs
 
 NAMES = ("m1", "n1_1", "n2_1", "n1_2", "n2_2")
 

@@ -15,7 +15,7 @@ import pytest
 
 from gdr_core.errors import BadSettings, GdrError
 from trainer import cli
-from trainer.dataset import HOW, TABLE, Dataset
+from trainer.data.dataset import HOW, TABLE, Dataset
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ["--size", "16", "--grid", "24", "--workers", "1"]

@@ -8,8 +8,8 @@ import pytest
 import torch
 from rendered import changed, rendered
 
-from trainer import two_sample_test
-from trainer.two_sample_test import compare, wilson
+from trainer.evaluation import two_sample_test
+from trainer.evaluation.two_sample_test import compare, wilson
 
 
 def repeat(targets, renders, count, times):

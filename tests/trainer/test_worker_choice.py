@@ -11,9 +11,9 @@ import psutil
 import pytest
 
 from gdr_core.errors import GdrError
-from trainer.workers import memory, patience
-from trainer.workers.batch import LARGEST_PART, Batch, cuts, largest_part, most_ahead
-from trainer.workers.choice import (
+from trainer.rendering.workers import memory, patience
+from trainer.rendering.workers.batch import LARGEST_PART, Batch, cuts, largest_part, most_ahead
+from trainer.rendering.workers.choice import (
     choose_workers,
     drawing_threads,
     physical_cores,

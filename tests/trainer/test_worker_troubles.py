@@ -11,10 +11,10 @@ import pytest
 from pool_helpers import settings, shapes, warm_up, workers
 
 from gdr_core.errors import GdrError
-from gdr_core.parameters import INDEX
-from trainer import blender
-from trainer.render_pool import open_pool
-from trainer.workers import patience
+from gdr_core.supershape.parameters import INDEX
+from trainer.rendering import blender
+from trainer.rendering.open import open_pool
+from trainer.rendering.workers import patience
 
 SCRIPTS = Path(__file__).with_name("scripts")
 DIE, HANG, GROW, MISSHAPE = 70.0, 71.0, 72.0, 73.0

@@ -77,7 +77,7 @@ def _torch() -> Finding:
     try:
         import torch
 
-        from ..device import choose, describe
+        from ..run.device import choose, describe
 
         return Finding("torch", f"{torch.__version__} on {describe(choose('auto'))}", True)
     except ImportError:
@@ -100,7 +100,7 @@ def _blender(choice: str) -> list[Finding]:
     try:
         from gdr_core.errors import GdrError
 
-        from .. import blender
+        from ..rendering import blender
     except ImportError as error:
         return [Finding("Blender", f"not looked for: {error}", False, "Install what is missing")]
     try:

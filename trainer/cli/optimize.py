@@ -87,8 +87,8 @@ def run(args: argparse.Namespace) -> int:
     """Run to the end; Ctrl-C saves what was reached."""
     settings, folder = _settings(args)
     settings.check()
-    from ..controls import Controls
-    from ..run import Run
+    from ..run.controls import Controls
+    from ..run.run import Run
     from .progress import Progress
 
     controls = Controls()

@@ -17,7 +17,7 @@ from rich.text import Text
 from gdr_core import messages, sentences
 from gdr_core.families import Distribution
 
-from ..outcome import Outcome
+from ..run.outcome import Outcome
 
 LINE_EVERY = 10
 

@@ -17,18 +17,19 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from gdr_core import __version__, parameters
+from gdr_core import __version__
 from gdr_core import settings as settings_module
 from gdr_core.errors import BadSettings, GdrError
 from gdr_core.families import Distribution
 from gdr_core.settings import RunSettings
+from gdr_core.supershape import parameters
 
 from . import rendering_options, values, worker_options
 from .count_bar import CountBar
 
 if TYPE_CHECKING:
-    from ..dataset import Dataset
-    from ..render_pool import RenderPool
+    from ..data.dataset import Dataset
+    from ..rendering.pool import RenderPool
 
 HELP = "render images of given parameters, or of samples from a distribution"
 _BLOCK = 1024
@@ -74,14 +75,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Render into a :class:`trainer.dataset.Dataset`; go on with one that is there."""
+    """Render into a :class:`trainer.data.dataset.Dataset`; go on with one that is there."""
     if args.count < 1:
         raise BadSettings(f"--count is {args.count}; give at least 1.")
     if not 0 <= args.seed < 2**63:
         raise BadSettings(f"--seed is {args.seed}; give a whole number from 0.")
     settings, what = _settings_and_distribution(args)
-    from ..dataset import TABLE, Dataset
-    from ..render_pool import open_pool
+    from ..data.dataset import TABLE, Dataset
+    from ..rendering.open import open_pool
 
     how = _how(settings)
     with (
@@ -237,7 +238,7 @@ def _sample(args: argparse.Namespace, what: _What) -> np.ndarray:
         return np.repeat(what.fixed[None], args.count, axis=0)
     import torch
 
-    from ..probability_model import ProbabilityModel
+    from ..estimators.probability_model import ProbabilityModel
 
     drawn = ProbabilityModel(what.sampled, what.fixed)
     if what.correlation is not None:

@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     if not address:
         raise BadSettings("gdr serve is started by Blender's extension; use gdr optimize instead.")
     logging.getLogger().setLevel(logging.INFO)
-    from ..window import Window
+    from ..run.server import Window
 
     with Window(address) as window:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from gdr_core.errors import BadSettings
 from gdr_core.families import FAMILIES, Distribution
-from gdr_core.parameters import INDEX, NAMES, PARAMETERS, check_name
+from gdr_core.supershape.parameters import INDEX, NAMES, PARAMETERS, check_name
 
 LISTED = (
     f"The parameters of the shape: {', '.join(NAMES)}. README.md says what each does. "

@@ -15,10 +15,10 @@ import torch
 from gdr_core.errors import BadSettings
 from gdr_core.settings import TrainingSettings
 
-from ..probability_model import ProbabilityModel
 from .adversarial import Adversarial
 from .base import Estimator, StepReport, Uncertainty
-from .regression import Regression
+from .probability_model import ProbabilityModel
+from .regression.estimator import Regression
 
 __all__ = ["ESTIMATORS", "Estimator", "StepReport", "Uncertainty", "check", "make"]
 

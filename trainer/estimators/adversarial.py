@@ -28,9 +28,9 @@ from torch import nn
 
 from gdr_core.errors import BadSettings, GdrError
 
-from ..discriminator import Discriminator
-from ..probability_model import ProbabilityModel
 from .base import Estimator, StepReport
+from .discriminator import Discriminator
+from .probability_model import ProbabilityModel
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ import torch
 
 from gdr_core.messages import TradeOff
 
-from ..probability_model import ProbabilityModel
+from .probability_model import ProbabilityModel
 
 
 @dataclass(frozen=True)

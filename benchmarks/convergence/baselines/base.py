@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional
 
 from trainer.estimators import Estimator
-from trainer.probability_model import ProbabilityModel
+from trainer.estimators.probability_model import ProbabilityModel
 
 CELLS = 16
 """Boxes along a side of a picture."""

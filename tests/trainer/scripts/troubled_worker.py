@@ -17,7 +17,7 @@ runpy.run_path(str(ROOT / "gdr_addon" / "standalone.py"))["load"]()
 
 from gdr.gdr_addon import worker  # noqa: E402
 from gdr.gdr_core.messages import RenderReply  # noqa: E402
-from gdr.gdr_core.parameters import INDEX  # noqa: E402
+from gdr.gdr_core.supershape.parameters import INDEX  # noqa: E402
 
 DIE, HANG, GROW, MISSHAPE = 70.0, 71.0, 72.0, 73.0
 GROWTH_BYTES = 700 * 2**20

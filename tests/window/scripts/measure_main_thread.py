@@ -21,7 +21,7 @@ def steps():
     gdr.steps, gdr.preview_rows = STEPS, ROWS
     yield from extension.start(wait_for_step=0)
     yield from until(extension.ended, 800, "the end")
-    timer = importlib.import_module(f"{extension.MODULE}.gdr_addon.run_timer")
+    timer = importlib.import_module(f"{extension.MODULE}.gdr_addon.run.controller")
     return {
         **extension.outcome(),
         "blender": bpy.app.version_string,

@@ -39,7 +39,7 @@ def whole_run():
         "end": round(time.monotonic() - began, 2),
         "trainer": list(extension.children("trainer")),
         "workers": list(extension.children("worker")),
-        "active": gdr_run().active or extension.module("run_timer").active(),
+        "active": gdr_run().active or extension.module("run.controller").active(),
     }
 
 
@@ -96,11 +96,11 @@ def disabled():
 
 def left_by_itself():
     """As after the minutes of the preferences, which no test waits for."""
-    extension.module("preferences").keep_seconds = lambda context: 1.0
+    extension.module("settings.preferences").keep_seconds = lambda context: 1.0
     before = yield from whole_run()
     yield from extension.no_process_left(10)
     yield seconds(3)  # The timer finds it gone.
-    kept = extension.module("kept_trainer")._kept
+    kept = extension.module("run.kept_trainer")._kept
     return [{**before, "kept": kept is not None}]
 
 
@@ -123,7 +123,7 @@ def steps():
         left_by_itself,
     ):
         report[case.__name__] = yield from case()
-    extension.module("preferences").keep_seconds = lambda context: 60.0
+    extension.module("settings.preferences").keep_seconds = lambda context: 60.0
     report["last"] = yield from whole_run()
     return report
 

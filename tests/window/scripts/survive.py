@@ -102,7 +102,7 @@ def edit_and_break_the_preview():
     def fails(*arguments):
         raise ValueError("of a test")
 
-    updates = extension.module("preview").Updates
+    updates = extension.module("scenes.supershape.preview").Updates
     work, updates.work = updates.work, fails
     yield from until(lambda: gdr_run().notices, 10, "the notice")
     updates.work = work

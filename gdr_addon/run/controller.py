@@ -1,0 +1,330 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Joins the session with Blender: a timer polls it, shows what it says and moves the preview.
+
+There is at most one run. It belongs to this Blender and not to a file: it goes on through undo, and
+when another file is opened it is asked to stop and ends on its own.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import shutil
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import bpy
+
+from ...gdr_core.messages import Finished, Notice, RunStatus, Samples, Targets
+from ...gdr_core.settings import RunSettings
+from .. import redraw, registration
+from ..scenes.supershape import preview
+from . import contact_sheet, kept_trainer, run_state, trainer_process
+from .run_view import RunView
+from .session import Session
+from .trainer_link import Launch
+
+log = logging.getLogger(__name__)
+
+INTERVAL_S = 0.03
+REFRESH_S = 0.3
+"""Between two refreshes of the preview."""
+_RECEIVE_S = 0.0015
+_BUDGET_S = 0.003
+"""Seconds of one timer call after which what remains is left for the next."""
+
+durations: deque[tuple[float, float]] = deque(maxlen=100_000)
+"""How long the newest timer calls took, in seconds by the wall and of the thread; to measure."""
+
+
+@dataclass
+class _Run:
+    session: Session
+    view: RunView
+    scene_uid: int
+    rows: int
+    keep_preview: bool
+    show_preview: bool
+    newest: Samples | None = None
+    refreshed: float = 0.0
+    rebuild: bool = False
+    detached: bool = False
+    updates: preview.Updates = field(default_factory=preview.Updates)
+
+    @property
+    def scene(self) -> bpy.types.Scene | None:
+        """The scene that the run was started in, also under another name; None if it is gone."""
+        if self.detached:
+            return None
+        return next((s for s in bpy.data.scenes if s.session_uid == self.scene_uid), None)
+
+
+_run: _Run | None = None
+_last = RunView()
+"""The view of the newest run, kept for when a file brings a stale copy of the run's state."""
+
+
+def active() -> bool:
+    """Whether a run is at work."""
+    return _run is not None
+
+
+def newest() -> RunView:
+    """Return what is known of the newest run."""
+    return _last
+
+
+def start(
+    context: bpy.types.Context,
+    settings: RunSettings,
+    python: str,
+    runs: Path,
+    keep: float = 0.0,
+    ray_address: str = "",
+) -> None:
+    """Start a run of the context's scene.
+
+    Parameters
+    ----------
+    python
+        The trainer's.
+    runs
+        Where the run gets its folder.
+    keep
+        Seconds for which the trainer stays afterwards, for the next run.
+    ray_address
+        Of the cluster to render on; empty for that of the environment.
+
+    Raises
+    ------
+    OSError
+        The run folder cannot be made, or the trainer's Python cannot be started.
+    blendtorch.errors.BlendtorchError
+        There is no channel to be had.
+    """
+    global _run, _last
+    if _run is not None:
+        raise RuntimeError("A run is at work already.")
+    folder = trainer_process.new_run_folder(runs)
+    # What is for this Blender is not for those of a cluster.
+    on_cluster = settings.rendering.pool == "ray"
+    launch = Launch(
+        python=python,
+        settings=settings,
+        folder=folder,
+        worker_packages=() if on_cluster else trainer_process.worker_packages(),
+        ray_address=ray_address,
+        # Nobody clicks there, and no timer would look after it.
+        keep=0.0 if bpy.app.background else keep,
+    )
+    try:
+        session = Session(launch, link=kept_trainer.take(launch))
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    gdr = context.scene.gdr
+    _run = _Run(
+        session=session,
+        view=RunView.starting(settings, str(folder)),
+        scene_uid=context.scene.session_uid,
+        rows=gdr.preview_rows,
+        keep_preview=gdr.preview_keep,
+        show_preview=gdr.use_preview and not bpy.app.background,
+    )
+    _last = _run.view
+    # First of all: whatever fails below, the run is watched and can be stopped.
+    if not bpy.app.background:
+        bpy.app.timers.register(_tick, first_interval=INTERVAL_S, persistent=True)
+    contact_sheet.clear()
+    if _run.show_preview:
+        preview.build(context.scene, _run.rows)
+    else:
+        preview.remove(context.scene)
+    _write(_run)
+
+
+def pause() -> None:
+    """Ask the run to hold."""
+    _run.session.pause()
+
+
+def resume() -> None:
+    """Ask the run to go on."""
+    _run.session.resume()
+
+
+def stop(text: str = "") -> None:
+    """Ask the run to save and end; ``text`` says why, if not by the Stop button."""
+    if _run is None:
+        return
+    _run.session.stop(text)
+    _run.view.status = _run.session.status
+    _run.view.message = text or "Stopping"
+    _write(_run)
+
+
+def kill() -> None:
+    """End the run and the trainer now; waits for at most two seconds."""
+    global _run
+    registration.remove_timer(_tick)
+    kept_trainer.kill()
+    if _run is not None:
+        run, _run = _run, None
+        run.session.kill()
+
+
+def file_changed() -> None:
+    """Another file was opened: the run's scene is gone, so it ends."""
+    run_state.write(run_state.of(bpy.context), _last)
+    kept_trainer.let_go()
+    if _run is None:
+        return
+    _run.detached = True
+    _run.updates.clear()
+    stop("Another file was opened, so the run was stopped.")
+
+
+def undone() -> None:
+    """Undo may have taken the preview away with what came after it; bring it back."""
+    if _run is not None:
+        _run.rebuild = True
+
+
+def poll_blocking(report) -> RunView:
+    """Poll until the run is over, for ``blender --background``; ``report(view)`` on each change."""
+    view = _run.view
+    while active():
+        if _poll():
+            report(view)
+        time.sleep(INTERVAL_S)
+    return view
+
+
+def _tick() -> float | None:
+    wall, thread = time.perf_counter(), time.thread_time()
+    try:
+        _poll()
+    except Exception as error:
+        # A timer that raises is not called again: without this the trainer would go on unseen.
+        log.exception("The run's timer failed.")
+        _fail(f"The extension failed unexpectedly ({type(error).__name__}: {error}).")
+    durations.append((time.perf_counter() - wall, time.thread_time() - thread))
+    return INTERVAL_S if _run is not None else None
+
+
+def _fail(text: str) -> None:
+    view = _last
+    kill()
+    view.status, view.message = RunStatus.FAILED, text
+    run_state.write(run_state.of(bpy.context), view)
+    redraw.sidebars()
+
+
+def _poll() -> bool:
+    """Do one round of the run's work; return whether the panels have something new to show."""
+    run = _run
+    until = time.perf_counter() + _BUDGET_S
+    changed = False
+    for event in run.session.poll(_RECEIVE_S):
+        if isinstance(event, Samples):
+            run.newest = event
+            continue
+        changed |= run.view.apply(event)
+        if isinstance(event, Targets):
+            _show(run, _targets_known, run)
+        elif isinstance(event, Finished):
+            _end(run, event)
+    if _run is run and run.show_preview:
+        changed |= not _show(run, _refresh, run, until)
+    if changed:
+        _write(run)
+    return changed
+
+
+def _show(run: _Run, what: Callable[..., None], *arguments: object) -> bool:
+    """Do something for the preview; return whether it went well. A run needs none to go on."""
+    try:
+        what(*arguments)
+    except Exception as error:
+        log.exception("The preview failed.")
+        run.show_preview = False
+        text = f"{type(error).__name__}: {error}".rstrip(".")
+        said = f"The preview failed and is left alone; the run goes on ({text})"
+        run.view.apply(Notice(text=said))
+        return False
+    return True
+
+
+def _refresh(run: _Run, until: float) -> None:
+    scene = run.scene
+    if scene is None:
+        return
+    if run.rebuild:
+        run.rebuild = False
+        if preview.find(scene) is None:
+            preview.build(scene, run.rows)
+            _add_sheet(run, scene)
+            run.refreshed = 0.0
+    now = time.monotonic()
+    if run.newest is not None and not run.updates.pending and now - run.refreshed >= REFRESH_S:
+        run.updates.show(run.newest.parameters, run.rows**2)
+        run.newest = None
+        run.refreshed = now
+    if run.updates.pending and run.updates.work(scene, time.perf_counter, until):
+        redraw.viewports()
+
+
+def _targets_known(run: _Run) -> None:
+    contact_sheet.show(run.view.folder)
+    scene = run.scene
+    if scene is not None and run.show_preview:
+        _add_sheet(run, scene)
+
+
+def _add_sheet(run: _Run, scene: bpy.types.Scene) -> None:
+    path = contact_sheet.path_in(run.view.folder)
+    if path is not None:
+        preview.add_sheet(scene, path)
+
+
+def _end(run: _Run, event: Finished) -> None:
+    global _run
+    _run = None
+    log.info("Run ended %s: %s", event.status, event.text)
+    link = run.session.release()
+    if link is not None:
+        kept_trainer.keep(link, run.session.launch.keep)
+        if run.detached:  # Its file is closed, and the person at something else.
+            kept_trainer.let_go()
+    scene = run.scene
+    if scene is None or not run.show_preview:
+        return
+    if not run.keep_preview:
+        preview.remove(scene)
+        return
+    if run.newest is not None:
+        # The very last samples are what stays.
+        run.updates.show(run.newest.parameters, run.rows**2)
+    run.updates.work(scene, lambda: 0.0, 1.0)
+
+
+def _write(run: _Run) -> None:
+    run_state.write(run_state.of(bpy.context), run.view)
+    redraw.sidebars()
+
+
+def register(stack: ExitStack) -> None:
+    """Make sure that no run outlives the extension or Blender."""
+    atexit.register(kill)
+    stack.callback(atexit.unregister, kill)
+    stack.callback(_forget)
+
+
+def _forget() -> None:
+    global _last
+    kill()
+    _last = RunView()

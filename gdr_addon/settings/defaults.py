@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Gives a scene its twelve parameters.
+
+A collection property starts empty, and neither registering nor drawing may write to the file. So
+the file's scenes are filled by a timer right after registering and after loading, and a new scene
+when a panel first meets it.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import bpy
+from bpy.app.handlers import persistent
+
+from ...gdr_core.families import Distribution
+from ...gdr_core.settings import RunSettings
+from ...gdr_core.supershape.parameters import NAMES, PARAMETERS
+from .. import registration
+
+DEMO_HIDDEN = {
+    "m1": Distribution(mean=2.25, std=0.1),
+    "m2": Distribution(mean=2.25, std=0.1),
+}
+"""The reference method's truth, which an untouched panel looks for."""
+
+
+def is_filled(scene: bpy.types.Scene) -> bool:
+    """Whether the scene has its parameters."""
+    return [item.name for item in scene.gdr.parameters] == list(NAMES)
+
+
+def ensure(scene: bpy.types.Scene) -> None:
+    """Give the scene its parameters if it lacks any; those that it has are left as they are."""
+    if is_filled(scene):
+        return
+    items = scene.gdr.parameters
+    for index, name in enumerate(NAMES):
+        found = items.find(name)
+        if found < 0:
+            items.add().name = name
+            found = len(items) - 1
+            reset_one(items[found])
+        if found != index:
+            items.move(found, index)
+    while len(items) > len(NAMES):
+        items.remove(len(items) - 1)
+
+
+def ensure_soon() -> None:
+    """Fill every scene as soon as writing is allowed (for use while drawing)."""
+    if not bpy.app.timers.is_registered(_ensure_all):
+        bpy.app.timers.register(_ensure_all, first_interval=0.0, persistent=True)
+
+
+def reset(scene: bpy.types.Scene) -> None:
+    """Set all parameters to the reference method's start."""
+    ensure(scene)
+    for item in scene.gdr.parameters:
+        reset_one(item)
+
+
+def reset_one(item) -> None:
+    """Set one parameter to the reference method's start."""
+    parameter = PARAMETERS[NAMES.index(item.name)]
+    start = RunSettings().start_of(item.name)
+    item.value = parameter.default
+    item.family = "lognormal"
+    item.low, item.high = parameter.low, parameter.high
+    item.mode = "OPTIMISE" if start.optimised else "FIX"
+    if start.distribution is not None:
+        item.mean, item.std = start.distribution.mean, start.distribution.std
+    else:
+        # Around its default, for when the person decides to optimise it.
+        item.mean = Distribution().to_internal(parameter.default) if parameter.default > 0 else 0.0
+        item.std = Distribution().std
+    truth = DEMO_HIDDEN.get(item.name)
+    item.hidden = truth is not None
+    if truth is not None:
+        item.hidden_mean, item.hidden_std = truth.mean, truth.std
+    else:
+        item.hidden_mean, item.hidden_std = item.mean, 0.1
+
+
+def _ensure_all() -> None:
+    for scene in bpy.data.scenes:
+        if scene.is_editable:
+            ensure(scene)
+
+
+@persistent
+def _after_load(*_) -> None:
+    _ensure_all()
+
+
+def register(stack: ExitStack) -> None:
+    """Fill the open file's scenes, and those of every file opened later."""
+    registration.handler(stack, bpy.app.handlers.load_post, _after_load)
+    registration.timer_removal(stack, _ensure_all)
+    ensure_soon()

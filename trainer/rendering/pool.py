@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The render pool: parameters in, images out, wherever they are rendered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import numpy as np
+
+
+class RenderPool(Protocol):
+    """Where renders come from."""
+
+    def render(self, parameters: np.ndarray, lights: np.ndarray | None = None) -> np.ndarray:
+        """Return the images ``(N, S, S, 3)`` uint8 of the parameters ``(N, 12)``.
+
+        Parameters
+        ----------
+        parameters
+            In the order of :data:`gdr_core.supershape.parameters.NAMES`.
+        lights
+            ``(N,)`` uint32, as in :class:`gdr_core.messages.RenderRequest`; None for the scene's
+            own light.
+
+        Raises
+        ------
+        GdrError
+            They cannot be rendered.
+        """
+
+    def stream(
+        self, parameters: np.ndarray, lights: np.ndarray | None = None
+    ) -> Iterator[np.ndarray]:
+        """Yield the same images some at a time, in their order, while later ones are rendered.
+
+        How many there are at a time is the pool's to say. Its workers are kept busy while the
+        caller does something with them, and wait for one that is slow: images ahead of the next
+        are few, whatever ``N``. Who leaves early loses nothing but the rest.
+
+        Yields
+        ------
+        ndarray
+            ``(n, S, S, 3)`` uint8, which is only to be read.
+
+        Raises
+        ------
+        GdrError
+            They cannot be rendered.
+        """
