@@ -18,12 +18,13 @@ def register() -> None:
     global _undo
     if _undo is not None:
         raise RuntimeError("GDR is registered already.")
-    from . import operators, panels
+    from . import operators, panels, scenes
     from .run import contact_sheet, controller, handlers, run_state
     from .settings import defaults, preferences, properties, trainer_check
 
     parts = (
         properties,
+        scenes,
         run_state,
         preferences,
         operators,

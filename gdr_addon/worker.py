@@ -31,7 +31,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from ..gdr_core import output
+from ..gdr_core import output, scenes
 from ..gdr_core.errors import GdrError
 from ..gdr_core.messages import (
     RenderFailure,
@@ -42,7 +42,6 @@ from ..gdr_core.messages import (
     pack,
     unpack,
 )
-from ..gdr_core.supershape.resolution import settled_grid
 from .renderers import Renderer, make_renderer
 
 _log = logging.getLogger(__name__)
@@ -70,9 +69,7 @@ class RenderService:
         started = time.perf_counter()
         try:
             self._check(request)
-            images = self._renderer(request).render(
-                request.parameters, request.size, request.lights
-            )
+            images = self._renderer(request).render(request.rows, request.size)
         except GdrError as error:
             return RenderFailure(id=request.id, text=str(error))
         except Exception as error:
@@ -89,13 +86,11 @@ class RenderService:
             self._renderers.popitem()[1].free()
 
     def _check(self, request: RenderRequest) -> None:
-        values = request.parameters
+        values = request.rows
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             rows = values.reshape(len(values), -1) if values.ndim else values.reshape(1, 1)
             bad = int((~np.isfinite(rows).all(axis=1)).sum())
-            raise GdrError(
-                f"{bad} of {len(rows)} shapes have parameters that are not finite numbers."
-            )
+            raise GdrError(f"{bad} of {len(rows)} rows have numbers that are not finite.")
         count = len(values) if values.ndim else 0
         if count * request.size**2 * 3 > MAX_REPLY_BYTES:
             raise GdrError(
@@ -104,16 +99,16 @@ class RenderService:
             )
 
     def _renderer(self, request: RenderRequest) -> Renderer:
-        name, grid = request.renderer, settled_grid(request.grid, request.size)
-        options = {"camera": request.camera, "grid": grid, "samples": request.samples}
+        name, scene = request.renderer, scenes.filled(request.scene, request.size)
+        options: dict[str, Any] = {"samples": request.samples}
         # What a renderer takes no notice of makes no other renderer.
         if name == "cycles":
             options |= {"denoise": request.denoise, "device": request.device}
-        key = (name, *options.values())
+        key = (scene.digest, name, *options.values())
         if key not in self._renderers:
             while len(self._renderers) >= _RENDERERS_KEPT:
                 self._renderers.popitem(last=False)[1].free()
-            self._renderers[key] = make_renderer(name, **options)
+            self._renderers[key] = make_renderer(scene, name, **options)
         self._renderers.move_to_end(key)
         return self._renderers[key]
 

@@ -10,9 +10,6 @@ import numpy as np
 
 from .errors import BadSettings
 
-REFERENCE_LOCATION = (7.3589, -6.9258, 4.9583)
-"""Where the reference method's camera stands (blendtorch ``densityopt``, ``supershape.blend``)."""
-REFERENCE_LENS_MM = 150.0
 SENSOR_MM = 36.0
 
 
@@ -34,14 +31,6 @@ class Camera(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def from_matrices(cls, view, projection) -> Camera:
         """Build one from any two 4x4 nested sequences (``mathutils.Matrix``, arrays)."""
         return cls(view=_rows(view), projection=_rows(projection))
-
-    @classmethod
-    def reference(cls) -> Camera:
-        """Return the reference method's camera: 150 mm, looking at the origin, square frame."""
-        return cls.from_matrices(
-            look_at(REFERENCE_LOCATION, (0.0, 0.0, 0.0)),
-            perspective(REFERENCE_LENS_MM, SENSOR_MM, 0.1, 100.0),
-        )
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray]:
         """Return ``view`` and ``projection`` as ``(4, 4)`` float64."""

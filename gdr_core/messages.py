@@ -23,7 +23,7 @@ from typing import Annotated, Any
 import msgspec
 import numpy as np
 
-from .camera import Camera
+from .scene import Scene
 
 
 class RunStatus(enum.StrEnum):
@@ -150,10 +150,10 @@ class Progress(_Message, tag="progress"):
 
 
 class Samples(_Message, tag="samples"):
-    """Samples of the model as it stands, ``(K, 12)`` float32, for the preview."""
+    """Samples of the model as it stands, as rows ``(K, P)`` of the scene, for the preview."""
 
     step: int
-    parameters: np.ndarray
+    rows: np.ndarray
 
 
 Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
@@ -256,35 +256,28 @@ class RenderRequest(_Message, tag="render"):
 
     Attributes
     ----------
-    parameters
-        ``(N, 12)`` float32.
+    scene
+        What is rendered.
+    rows
+        ``(N, P)`` float64, with a column for each parameter of the scene.
     size
         Width and height in pixels.
     renderer
         One of :data:`gdr_core.settings.RENDERERS`.
-    grid
-        Longitude and latitude resolution; None for what suits the size.
     samples
         Samples a pixel (:data:`gdr_core.sampling.SAMPLES`); None for the renderer's own number.
     denoise, device
         Of the ``cycles`` renderer, as in :class:`gdr_core.settings.RenderSettings`.
-    camera
-        None for the reference camera.
-    lights
-        ``(N,)`` uint32, the light of each image: 0 for the scene's own, any other number for a
-        random one that depends on that number alone. Empty for the scene's own throughout.
     """
 
     id: int
-    parameters: np.ndarray
+    scene: Scene
+    rows: np.ndarray
     size: int
     renderer: str
-    grid: tuple[int, int] | None
     samples: int | None = None
     denoise: bool = False
     device: str = "auto"
-    camera: Camera | None = None
-    lights: np.ndarray = msgspec.field(default_factory=lambda: np.empty(0, np.uint32))
 
 
 class WriteTo(_Message, tag="write"):

@@ -9,18 +9,21 @@ from __future__ import annotations
 import math
 import tomllib
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import msgspec
 
-from .camera import Camera
+from . import scenes
 from .errors import BadSettings
-from .families import Distribution
+from .families import FIELDS, Distribution
+from .roles import Fixed, Optimise, Random, Role, check_plain
+from .sampler import Sampler
 from .sampling import SAMPLES, settled_samples
-from .supershape.parameters import INDEX, PARAMETERS, check_name
-from .supershape.resolution import automatic_grid, check_grid
+from .scene import Scene
+from .scene_definition import SceneDefinition
+from .settings_upgrade import upgraded
 
-SCHEMA = 1
+SCHEMA = 2
 SIZES = (32, 64, 128, 256)
 """Image sizes that the estimators' networks are built for, in pixels."""
 
@@ -53,24 +56,37 @@ PACES = {
 of one that is not listed, that of the default estimator."""
 
 
-class Start(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What becomes of one parameter: fixed at ``value``, or optimised from ``distribution``."""
+class SceneSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which scene the run is about.
 
-    value: float = 0.0
-    distribution: Distribution | None = None
+    Attributes
+    ----------
+    name
+        A name known to :mod:`gdr_core.scenes`.
+    options
+        The scene's own settings by name, over its defaults.
+    """
+
+    name: str = scenes.DEFAULT
+    options: dict[str, Any] = {}
 
     @property
-    def optimised(self) -> bool:
-        """Whether the run moves this parameter's distribution."""
-        return self.distribution is not None
+    def definition(self) -> SceneDefinition:
+        """What the kind of scene says of itself."""
+        return scenes.definition(self.name)
 
+    def check(self) -> None:
+        """Raise :class:`BadSettings` with the first thing that is wrong and how to mend it."""
+        scenes.typed_options(self.name, self.options).check()
 
-def default_parameters() -> dict[str, Start]:
-    """Return the reference method's start: ``m1`` and ``m2`` optimised, the rest fixed."""
-    starts = {parameter.name: Start(value=parameter.default) for parameter in PARAMETERS}
-    starts["m1"] = Start(distribution=Distribution(mean=1.2, std=0.4))
-    starts["m2"] = Start(distribution=Distribution(mean=3.0, std=0.4))
-    return starts
+    def filled(self, size: int) -> SceneSettings:
+        """Return the settings with numbers for what is left to images of ``size`` pixels."""
+        options = scenes.filled_options(self.name, self.options, size)
+        return msgspec.structs.replace(self, options=options)
+
+    def resolve(self) -> Scene:
+        """Return the scene."""
+        return Scene(name=self.name, parameters=self.definition.parameters, options=self.options)
 
 
 class TargetSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -82,7 +98,8 @@ class TargetSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         A folder of images. Empty when ``hidden`` is used.
     hidden
         A distribution that the program renders first and then forgets. Parameters not named
-        here take the value at which the run fixes them (their default, if it optimises them).
+        here are as the run has them: at their value where they are fixed (at their default where
+        they are optimised), and drawn afresh for each target where they are random.
     count
         How many hidden targets are rendered.
     background
@@ -140,12 +157,9 @@ class RenderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     Attributes
     ----------
     renderer
-        ``fast`` (a ray for each pixel of the whole batch), ``solid`` (one viewport draw an
-        image), or one of Blender's engines, ``workbench``, ``eevee`` or ``cycles`` (one render
+        ``fast`` (the scene's own, which draws a whole batch at once), ``solid`` (one viewport draw
+        an image), or one of Blender's engines, ``workbench``, ``eevee`` or ``cycles`` (one render
         an image).
-    grid
-        Longitude and latitude resolution of the surface; None for what suits the image size
-        (:func:`gdr_core.supershape.resolution.automatic_grid`).
     samples
         Samples a pixel, as the renderer offers them (:data:`gdr_core.sampling.SAMPLES`); None for
         its own number.
@@ -165,14 +179,11 @@ class RenderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         Megabytes that a render worker may use before it is replaced; 0 for no limit.
     recycle_after
         Images after which a render worker is replaced by a fresh one; 0 for never.
-    camera
-        None for the reference camera.
     blender
         Blender to render with: an executable, ``bpy`` for the module, or empty to choose.
     """
 
     renderer: RendererName = "fast"
-    grid: tuple[int, int] | None = None
     samples: int | None = None
     denoise: bool = False
     device: RenderDevice = "auto"
@@ -182,14 +193,12 @@ class RenderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     worker_gpus: float = 0.0
     worker_memory: int = 0
     recycle_after: int = 0
-    camera: Camera | None = None
     blender: str = ""
 
-    def filled(self, size: int = TrainingSettings().size) -> RenderSettings:
-        """Return the settings with numbers for what is left to renderer and image size."""
+    def filled(self) -> RenderSettings:
+        """Return the settings with numbers for what is left to the renderer."""
         samples = SAMPLES[self.renderer].default if self.samples is None else self.samples
-        grid = automatic_grid(size) if self.grid is None else self.grid
-        return msgspec.structs.replace(self, samples=samples, grid=grid)
+        return msgspec.structs.replace(self, samples=samples)
 
     def check(self) -> None:
         """Raise :class:`BadSettings` with the first thing that is wrong and how to mend it."""
@@ -198,7 +207,6 @@ class RenderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
                 f"There is no renderer named {self.renderer!r}; "
                 f"choose one of {', '.join(RENDERERS)}."
             )
-        check_grid(self.grid)
         settled_samples(self.renderer, self.samples)
         if self.device not in RENDER_DEVICES:
             raise BadSettings(
@@ -206,8 +214,6 @@ class RenderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
                 f"choose one of {', '.join(RENDER_DEVICES)}."
             )
         self._check_workers()
-        if self.camera is not None:
-            self.camera.check()
 
     def _check_workers(self) -> None:
         if self.pool not in POOLS:
@@ -241,35 +247,68 @@ class RenderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One whole run."""
+    """One whole run.
+
+    Attributes
+    ----------
+    schema
+        Version of this layout.
+    seed
+        Of all that is drawn at random.
+    scene, targets, training, rendering
+        See their classes.
+    parameters
+        What becomes of each parameter, by name; of those that are not listed, what the scene says
+        (most are fixed at their default). Empty for the scene's example.
+    """
 
     schema: int = SCHEMA
     seed: int = 0
+    scene: SceneSettings = SceneSettings()
     targets: TargetSettings = TargetSettings()
     training: TrainingSettings = TrainingSettings()
     rendering: RenderSettings = RenderSettings()
-    parameters: dict[str, Start] = msgspec.field(default_factory=default_parameters)
+    parameters: dict[str, Role] = {}
 
     def filled(self) -> RunSettings:
-        """Return the settings with numbers for what is left to estimator and renderer."""
+        """Return the settings with numbers for what is left to scene, estimator and renderer."""
         return msgspec.structs.replace(
             self,
+            scene=self.scene.filled(self.training.size),
             training=self.training.filled(),
-            rendering=self.rendering.filled(self.training.size),
+            rendering=self.rendering.filled(),
+            parameters=self.roles,
         )
 
     @property
-    def optimised(self) -> tuple[str, ...]:
-        """Names of the optimised parameters, in the order of the parameter table."""
-        return tuple(
-            name for name in INDEX if name in self.parameters and self.parameters[name].optimised
-        )
+    def roles(self) -> dict[str, Role]:
+        """What becomes of each parameter of the scene, in the scene's order."""
+        kind = self.scene.definition
+        named = self.parameters or kind.example
+        return {
+            p.name: named.get(p.name) or kind.unlisted.get(p.name) or Fixed(value=p.default)
+            for p in kind.parameters
+        }
 
-    def start_of(self, name: str) -> Start:
-        """Return what becomes of ``name``; parameters that are not listed stay at their default."""
-        if name in self.parameters:
-            return self.parameters[name]
-        return Start(value=PARAMETERS[INDEX[check_name(name)]].default)
+    @property
+    def optimised(self) -> tuple[str, ...]:
+        """Names of the optimised parameters, in the scene's order."""
+        return tuple(n for n, role in self.roles.items() if isinstance(role, Optimise))
+
+    def sampler(self, seed: int | None = None) -> Sampler:
+        """Return what makes the rows of this run's scene; its own seed unless another is given."""
+        return Sampler(self.scene.resolve(), self.roles, self.seed if seed is None else seed)
+
+    def target_sampler(self) -> Sampler:
+        """Return what makes the rows of the hidden targets, whose distribution stands in ``x``."""
+        roles: dict[str, Role] = {}
+        for name, role in self.roles.items():
+            if name in self.targets.hidden:
+                role = Optimise(distribution=self.targets.hidden[name])
+            elif isinstance(role, Optimise):
+                role = Fixed(value=self.scene.resolve().parameter(name).default)
+            roles[name] = role
+        return Sampler(self.scene.resolve(), roles, self.seed)
 
     def check(self) -> None:
         """Raise :class:`BadSettings` with the first thing that is wrong and how to mend it."""
@@ -279,17 +318,24 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             )
         if not 0 <= self.seed < 2**63:
             raise BadSettings(f"The seed is {self.seed}; give a whole number from 0.")
-        for name, start in self.parameters.items():
-            check_name(name)
-            if start.distribution is not None:
-                start.distribution.check(name)
-            elif not math.isfinite(start.value):
-                raise BadSettings(f"{name} is fixed at {start.value}; give a finite number.")
-        if not self.optimised:
-            raise BadSettings("Every parameter is fixed; choose at least one to optimise.")
+        self._check_scene()
         self._check_targets()
         self._check_training()
         self.rendering.check()
+
+    def _check_scene(self) -> None:
+        scene = self.scene.resolve()
+        self.scene.check()
+        for name, role in self.parameters.items():
+            role.check(scene.parameter(name))
+        if not self.optimised:
+            raise BadSettings("No parameter is optimised; choose one at least.")
+        offered = self.scene.definition.renderers
+        if self.rendering.renderer in RENDERERS and self.rendering.renderer not in offered:
+            raise BadSettings(
+                f"The renderer {self.rendering.renderer} cannot draw the scene {self.scene.name}; "
+                f"choose one of {', '.join(offered)}."
+            )
 
     def _check_targets(self) -> None:
         targets = self.targets
@@ -299,12 +345,20 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
                 "(one of the two)."
             )
         for name, distribution in targets.hidden.items():
-            check_name(name)
-            distribution.check(name)
+            self._check_hidden(name, distribution)
         if targets.hidden and targets.count < 2:
             raise BadSettings(f"There are {targets.count} hidden targets; at least 2 are needed.")
         if len(targets.background) != 3 or not all(0 <= c <= 1 for c in targets.background):
             raise BadSettings("The background must be red, green and blue, each from 0 to 1.")
+
+    def _check_hidden(self, name: str, distribution: Distribution) -> None:
+        Optimise(distribution=distribution).check(self.scene.resolve().parameter(name))
+        role = self.roles[name]
+        if isinstance(role, Random) and role.when == "always":
+            raise BadSettings(
+                f"{name} is random in this run, so that its distribution is given; a hidden one "
+                f"cannot be looked for. Optimize {name}, or take it out of the hidden ones."
+            )
 
     def _check_training(self) -> None:
         training = self.training.filled()
@@ -347,6 +401,11 @@ def from_toml(path: Path) -> RunSettings:
 
 def from_dict(data: dict, where: str = "the settings") -> RunSettings:
     """Build settings from plain data (TOML, JSON, a message), refusing what is unknown."""
+    data = upgraded(data)
+    parameters = data.get("parameters", {})
+    if isinstance(parameters, dict):
+        for name, plain in parameters.items():
+            check_plain(name, plain)
     try:
         return msgspec.convert(data, RunSettings)
     except msgspec.ValidationError as error:
@@ -360,6 +419,9 @@ def to_dict(settings: RunSettings) -> dict:
 
 def _without_none(value):
     if isinstance(value, dict):
+        if value.keys() == set(Distribution.__struct_fields__):
+            # What means nothing to its family would only clutter a file.
+            value = {key: value[key] for key in FIELDS[value["family"]]}
         return {key: _without_none(item) for key, item in value.items() if item is not None}
     if isinstance(value, (list, tuple)):
         return [_without_none(item) for item in value]

@@ -6,7 +6,6 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from .. import registration
-from .add_supershape import GDR_OT_add_supershape
 from .apply_mean import GDR_OT_apply_mean
 from .check_trainer import GDR_OT_check_trainer
 from .frame_preview import GDR_OT_frame_preview
@@ -21,7 +20,6 @@ from .start_optimization import GDR_OT_start_optimization
 from .stop_optimization import GDR_OT_stop_optimization
 
 CLASSES = (
-    GDR_OT_add_supershape,
     GDR_OT_apply_mean,
     GDR_OT_check_trainer,
     GDR_OT_frame_preview,

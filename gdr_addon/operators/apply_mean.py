@@ -1,18 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Give a supershape the parameters that the run has found."""
+"""Give the scene the parameters that the run has found."""
 
 from __future__ import annotations
 
 import bpy
+import numpy as np
 
-from ...gdr_core.supershape.parameters import from_values
-from .. import ids
+from .. import ids, scenes
 from ..run import controller
-from ..scenes.supershape import shape as supershape_object
 
 
 class GDR_OT_apply_mean(bpy.types.Operator):
-    """Give the selected supershape, or a new one, the middle of what the run has found"""
+    """Give the selected shape, or a new one, the middle of what the run has found"""
 
     bl_idname = ids.APPLY_MEAN
     bl_label = "Apply Mean to Shape"
@@ -30,14 +29,11 @@ class GDR_OT_apply_mean(bpy.types.Operator):
         return True
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        """Move the points of the supershape, or add one."""
+        """Apply them."""
         view = controller.newest()
-        values = {p.name: p.now.to_value(p.now.mean) for p in view.parameters}
-        parameters = from_values({**view.fixed, **values})
-        shape = supershape_object.chosen(context)
-        if shape is None:
-            shape = supershape_object.add(context, parameters)
-        else:
-            supershape_object.set_parameters(shape, parameters)
-        self.report({"INFO"}, f"Applied to {shape.name}")
+        means = {parameter.name: parameter.now.mean for parameter in view.parameters}
+        x = np.array([[means[name] for name in view.sampler.names]])
+        row = view.sampler.rows(x, 0, "preview")[0]
+        name = scenes.module(view.sampler.scene.name).apply(context, row)
+        self.report({"INFO"}, f"Applied to {name}")
         return {"FINISHED"}

@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import bpy
 
-from .. import ids
-from ..scenes.supershape import preview
+from .. import ids, scenes
 
 
 class GDR_OT_frame_preview(bpy.types.Operator):
@@ -19,7 +18,7 @@ class GDR_OT_frame_preview(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Allow it in a 3D view when there is a preview."""
-        if preview.find(context.scene) is None:
+        if scenes.module().preview().find(context.scene) is None:
             cls.poll_message_set("There is no preview in this scene")
             return False
         if context.region_data is None or context.region_data.view_perspective == "CAMERA":
@@ -29,4 +28,4 @@ class GDR_OT_frame_preview(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Move the view, not any camera."""
-        return {"FINISHED"} if preview.frame_area(context) else {"CANCELLED"}
+        return {"FINISHED"} if scenes.module().preview().frame_area(context) else {"CANCELLED"}

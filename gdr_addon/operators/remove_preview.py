@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import bpy
 
-from .. import ids
+from .. import ids, scenes
 from ..run import controller
-from ..scenes.supershape import preview
 
 
 class GDR_OT_remove_preview(bpy.types.Operator):
@@ -23,12 +22,12 @@ class GDR_OT_remove_preview(bpy.types.Operator):
         if controller.active():
             cls.poll_message_set("The run at work shows its samples there; stop it first")
             return False
-        if preview.find(context.scene) is None:
+        if scenes.module().preview().find(context.scene) is None:
             cls.poll_message_set("There is no preview in this scene")
             return False
         return True
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Remove it."""
-        preview.remove(context.scene)
+        scenes.module().preview().remove(context.scene)
         return {"FINISHED"}

@@ -10,10 +10,9 @@ import bpy
 from ...blendtorch.errors import BlendtorchError
 from ...gdr_core.errors import BadSettings
 from ...gdr_core.messages import RunStatus
-from .. import ids, text
+from .. import ids, scenes, text
 from ..run import controller
 from ..run.run_view import RunView
-from ..scenes.supershape import preview
 from ..settings import defaults, preferences
 from ..settings.from_scene import problem, to_settings
 
@@ -67,7 +66,7 @@ class GDR_OT_start_optimization(bpy.types.Operator):
         if bpy.app.background:
             return self._wait()
         if context.scene.gdr.use_preview and context.scene.gdr.preview_frame:
-            preview.frame_area(context)
+            scenes.module().preview().frame_area(context)
         return {"FINISHED"}
 
     def _wait(self) -> set[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import bpy
 
-from ...gdr_core.supershape.parameters import INDEX, PARAMETERS
 from .. import ids, text
 from ..run import run_state
 from ..settings import defaults
@@ -146,8 +145,8 @@ class GDR_PT_hidden_parameter(Sidebar, bpy.types.Panel):
 
 
 def _draw_name(layout: bpy.types.UILayout, item) -> None:
-    label = PARAMETERS[INDEX[item.name]].label if item.name in INDEX else item.name
-    layout.label(text=label, translate=False)
+    parameter = defaults.parameter_of(item.name)
+    layout.label(text=parameter.label if parameter else item.name, translate=False)
 
 
 def _selected(gdr):

@@ -29,7 +29,7 @@ class GDR_PT_results(Sidebar, bpy.types.Panel):
             text.draw(layout, context, "Start an optimization to see its results here.")
         column = layout.column(align=True)
         column.operator(ids.APPLY_MEAN, icon="CON_TRANSLIKE")
-        column.operator(ids.ADD_SUPERSHAPE, icon="MESH_UVSPHERE")
+        scenes.module().draw_results(column)
         column.operator(ids.OPEN_RUN_FOLDER, icon="FILE_FOLDER")
 
     def _draw_table(self, run) -> None:

@@ -6,8 +6,7 @@ from __future__ import annotations
 import bpy
 
 from ...gdr_core.sampling import settled_samples
-from ...gdr_core.supershape.resolution import automatic_grid
-from .. import ids
+from .. import ids, scenes
 from .sidebar import Sidebar
 
 
@@ -51,10 +50,7 @@ class GDR_PT_rendering(Sidebar, bpy.types.Panel):
         if gdr.renderer == "cycles":
             layout.prop(gdr, "denoise")
             layout.prop(gdr, "render_device")
-        layout.prop(gdr, "grid")
-        if not all(gdr.grid):
-            _below(layout, "Automatic: {} x {}".format(*automatic_grid(int(gdr.size))))
-        layout.prop(gdr, "camera")
+        scenes.module().draw_options(layout, context.scene)
 
 
 class GDR_PT_preview(Sidebar, bpy.types.Panel):

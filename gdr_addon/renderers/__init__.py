@@ -1,20 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Renderers: how a batch of parameters becomes images.
+"""Renderers: how rows of a scene's parameters become images.
 
-``fast`` draws a whole batch in a few calls, ``solid`` draws one image after another with
-Blender's own viewport, ``workbench``, ``eevee`` and ``cycles`` render one after another with
-Blender's engines (:mod:`.engine`). Another one is a class with the methods of :class:`Renderer` and
-a line in :func:`make_renderer`; another engine is a class with those of :class:`.engine.Engine`.
-
-What all show:
-
-* sRGB: colours as the viewport shows them in Solid mode, or as a render does with the view
-  transform Standard.
-* The light of Blender's default studio, or for ``eevee`` and ``cycles`` suns in its place
-  (:mod:`.engine_lights`), no overlays, no outline, the background of Blender's own theme
-  (:mod:`.look`).
-* A shape with a parameter or a coordinate that is not finite, or a coordinate beyond
-  :data:`.points.LIMIT` (the superformula has poles), is not drawn: its image is background.
+``fast`` is a scene's own, ``solid`` draws one image after another with Blender's viewport, and
+``workbench``, ``eevee`` and ``cycles`` render one after another with Blender's engines
+(:mod:`.engine`). The latter four set an opened scene (:mod:`gdr_addon.scenes`) to each row and draw
+what is there. Another one is a class with the methods of :class:`Renderer` and a line in
+:func:`make_renderer`; another engine is a class with those of :class:`.engine.Engine`.
 """
 
 from __future__ import annotations
@@ -23,37 +14,31 @@ from typing import Protocol
 
 import numpy as np
 
-from ...gdr_core.camera import Camera
+from ...gdr_core import scenes
 from ...gdr_core.errors import BadSettings
 from ...gdr_core.sampling import settled_samples
+from ...gdr_core.scene import Scene
 from ...gdr_core.settings import RENDER_DEVICES, RENDERERS
-from ...gdr_core.supershape.resolution import check_grid
+from ..scenes import module
 
 
 class Renderer(Protocol):
-    """What turns parameters into images."""
+    """What turns rows into images."""
 
-    def render(
-        self, parameters: np.ndarray, size: int, lights: np.ndarray | None = None
-    ) -> np.ndarray:
-        """Return the images of a batch.
+    def render(self, rows: np.ndarray, size: int) -> np.ndarray:
+        """Return the images of a batch, each of which depends on its own row alone.
 
         Parameters
         ----------
-        parameters
-            ``(N, 12)`` float32, any ``N`` from 0, in the order of
-            :data:`gdr_core.supershape.parameters.NAMES`.
+        rows
+            ``(N, P)``, any ``N`` from 0, with a column for each parameter of the scene.
         size
             Width and height in pixels.
-        lights
-            ``(N,)`` uint32, the light of each: 0 for the scene's own, any other number for a
-            random one that depends on that number alone (:mod:`.random_light`). None or empty
-            for the scene's own throughout.
 
         Returns
         -------
         numpy.ndarray
-            ``(N, size, size, 3)`` uint8, first row on top.
+            ``(N, size, size, 3)`` uint8 sRGB, first row on top.
         """
         ...
 
@@ -63,10 +48,9 @@ class Renderer(Protocol):
 
 
 def make_renderer(
+    scene: Scene,
     name: str,
     *,
-    camera: Camera | None = None,
-    grid: tuple[int, int] = (50, 50),
     samples: int | None = None,
     denoise: bool = False,
     device: str = "auto",
@@ -75,12 +59,10 @@ def make_renderer(
 
     Parameters
     ----------
+    scene
+        What is rendered; its options filled (:func:`gdr_core.scenes.filled`).
     name
-        One of :data:`gdr_core.settings.RENDERERS`.
-    camera
-        None for the reference camera.
-    grid
-        Longitude and latitude resolution of the surface.
+        One of :data:`gdr_core.settings.RENDERERS` that can draw it.
     samples
         Samples a pixel, as :data:`gdr_core.sampling.SAMPLES` has them; None for the renderer's
         own number.
@@ -92,18 +74,14 @@ def make_renderer(
     Raises
     ------
     BadSettings
-        No renderer of that name, a grid, a camera, samples or a device that it cannot use, or an
-        engine that this Blender does not have.
+        No renderer of that name, options of the scene, samples or a device that it cannot use, or
+        an engine that this Blender does not have.
     """
     if name not in RENDERERS:
         raise BadSettings(
             f"There is no renderer named {name!r}; choose one of {', '.join(RENDERERS)}."
         )
-    check_grid(grid)
-    if camera is None:
-        camera = Camera.reference()
-    camera.check()
-    grid = (int(grid[0]), int(grid[1]))
+    scenes.typed_options(scene.name, scene.options).check()
     samples = settled_samples(name, samples)
     if device not in RENDER_DEVICES:
         raise BadSettings(
@@ -114,16 +92,18 @@ def make_renderer(
 
     ensure_gpu()
     if name == "fast":
-        from ..scenes.supershape.fast.renderer import FastRenderer
-
-        return FastRenderer(camera, grid, samples)
+        return module(scene.name).fast_renderer(scene, samples)
+    columns = len(scene.parameters)
     if name == "solid":
         from .solid import SolidRenderer
+        from .viewport import check_samples
 
-        return SolidRenderer(camera, grid, samples)
+        check_samples(samples)  # Before anything is added to the file.
+        return SolidRenderer(module(scene.name).open_scene(scene, name), columns, samples)
     from .engine import EngineRenderer
 
-    return EngineRenderer(_engine(name, samples, denoise, device), camera, grid)
+    engine = _engine(name, samples, denoise, device)
+    return EngineRenderer(engine, module(scene.name).open_scene(scene, name), columns)
 
 
 def _engine(name: str, samples: int, denoise: bool, device: str):

@@ -1,27 +1,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Blender's own render engines: one render an image, in a scene of our own.
+"""Blender's own render engines: one render an image.
 
-The engines show what a person gets from *Render > Render Image*, with the view transform Standard,
-which is plain sRGB. A picture takes a render each, so that they are much slower than
-:mod:`.fast`; what they have over it is their light.
+They show what a person gets from *Render > Render Image*. A picture takes a render each, so that
+they are much slower than a scene's ``fast`` renderer; what they have over it is their light.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 import bpy
 import numpy as np
 
-from ...gdr_core.camera import Camera
-from ..scenes.supershape import look
-from ..scenes.supershape.engine_scene import EngineScene
-from ..scenes.supershape.points import check_batch, check_lights, drawable_surface
-from ..scenes.supershape.random_light import SCENE_LIGHT, studio_of
+from ..scenes import OpenedScene
 from .engine_picture import Pictures
 from .quiet import quiet
+from .rows import check_rows
 
 
 class Engine(Protocol):
@@ -36,66 +31,54 @@ class Engine(Protocol):
     label: str
 
     def prepare(self, scene: bpy.types.Scene) -> None:
-        """Choose the engine in a new scene of our own, and set it up; or raise GdrError."""
+        """Choose the engine in a scene of our own, and set it up; or raise GdrError."""
         ...
 
-    def open(self) -> AbstractContextManager[Callable[[look.Studio | None], None]]:
-        """Lend a function that lights the scene with a studio, None for Blender's default one."""
-        ...
-
-    def free(self) -> None:
-        """Remove what was added to the file."""
+    def ready(self) -> AbstractContextManager[None]:
+        """Have Blender's preferences as the engine needs them, and put them back."""
         ...
 
 
 class EngineRenderer:
-    """Supershapes rendered by an engine; see :class:`gdr_addon.renderers.Renderer`.
+    """A scene rendered by an engine; see :class:`gdr_addon.renderers.Renderer`.
 
     Parameters
     ----------
     engine
         Which one, and how it is set up.
-    camera
-        The view on every shape; it must be one that a camera object can have.
-    grid
-        Longitude and latitude resolution.
+    opened
+        The scene, which the renderer closes when it is freed.
+    columns
+        Of a row.
 
     Raises
     ------
     GdrError
-        The engine, or the camera, cannot be had here.
+        The engine cannot be had here.
     """
 
-    def __init__(self, engine: Engine, camera: Camera, grid: tuple[int, int]) -> None:
-        self._grid = grid
-        self._studio = look.studio()
+    def __init__(self, engine: Engine, opened: OpenedScene, columns: int) -> None:
         self._engine = engine
-        self._scene = EngineScene(f"GDR {engine.label}", camera, grid)
+        self._opened = opened
+        self._columns = columns
         try:
-            engine.prepare(self._scene.scene)
+            engine.prepare(opened.scene)
         except BaseException:
-            self.free()
+            opened.close()
             raise
 
-    def render(
-        self, parameters: np.ndarray, size: int, lights: np.ndarray | None = None
-    ) -> np.ndarray:
+    def render(self, rows: np.ndarray, size: int) -> np.ndarray:
         """Return ``(N, size, size, 3)`` uint8 images, first row on top."""
-        parameters = check_batch(parameters, size)
-        lights = check_lights(lights, len(parameters)).tolist()
-        images = np.empty((len(parameters), size, size, 3), dtype=np.uint8)
-        images[:] = look.BACKGROUND_LEVELS
-        points, drawable = drawable_surface(parameters, self._grid)
-        pictures = Pictures(self._scene.scene, size, self._engine.label)
-        with quiet(), pictures as take, self._engine.open() as light:
-            for row in np.flatnonzero(drawable):
-                self._scene.show(points[row])
-                seed = lights[row]
-                light(None if seed == SCENE_LIGHT else studio_of(seed, self._studio))
-                take(images[row])
+        rows = check_rows(rows, self._columns, size)
+        images = np.empty((len(rows), size, size, 3), dtype=np.uint8)
+        opened = self._opened
+        pictures = Pictures(opened.scene, size, self._engine.label, opened.background)
+        with quiet(), pictures as take, self._engine.ready(), opened.setting() as set_row:
+            for image, row in zip(images, rows, strict=True):
+                set_row(row)
+                take(image)
         return images
 
     def free(self) -> None:
-        """Remove the scene and all that is in it."""
-        self._engine.free()
-        self._scene.free()
+        """Close the scene."""
+        self._opened.close()

@@ -3,14 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 import bpy
 
 from ...gdr_core.errors import BadSettings
-from ..scenes.supershape import look
-from ..scenes.supershape.lamps import StudioLamps
 from .cycles_device import rendering_device, type_of
 from .engine_names import choose_engine
 
@@ -38,10 +35,9 @@ class Cycles:
         self._denoise = denoise
         self._device = device
         self._type = "NONE"
-        self._lamps: StudioLamps | None = None
 
     def prepare(self, scene: bpy.types.Scene) -> None:
-        """Choose Cycles and light the scene with lamps."""
+        """Choose Cycles."""
         choose_engine(scene, self.label, "CYCLES")
         if self._denoise and not _can_denoise():
             raise BadSettings(
@@ -58,18 +54,10 @@ class Cycles:
         settings.use_animated_seed = False
         # Keeps Cycles running from one picture to the next.
         scene.render.use_persistent_data = True
-        self._lamps = StudioLamps(scene, look.studio())
 
-    @contextmanager
-    def open(self) -> Iterator[Callable[[look.Studio | None], None]]:
-        """Lend a function that lights the lamps."""
-        with rendering_device(self._type):
-            yield self._lamps.show
-
-    def free(self) -> None:
-        """Remove the lamps."""
-        if self._lamps is not None:
-            self._lamps.free()
+    def ready(self) -> AbstractContextManager[None]:
+        """Have Cycles compute on the device."""
+        return rendering_device(self._type)
 
 
 def _can_denoise() -> bool:

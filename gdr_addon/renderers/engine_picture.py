@@ -20,7 +20,6 @@ import bpy
 import numpy as np
 
 from ...gdr_core.errors import GdrError
-from ..scenes.supershape import look
 
 _log = logging.getLogger(__name__)
 
@@ -34,17 +33,22 @@ class Pictures:
     Parameters
     ----------
     scene
-        One of our own: its output settings are changed for good.
+        Its output settings are changed for good.
     size
         Width and height in pixels.
     label
         What to call the engine where it fails.
+    background
+        The sRGB levels ``(3,)`` uint8 behind what is transparent; None to take colours as they are.
     """
 
-    def __init__(self, scene: bpy.types.Scene, size: int, label: str) -> None:
+    def __init__(
+        self, scene: bpy.types.Scene, size: int, label: str, background: np.ndarray | None
+    ) -> None:
         self._scene = scene
         self._size = size
         self._label = label
+        self._background = background
         self._file = _File()
         render = scene.render
         render.resolution_x = render.resolution_y = size
@@ -67,7 +71,10 @@ class Pictures:
             # Blender 5.0). One that really is out of sight is as empty the second time.
             _log.info("%s made an empty picture; once more.", self._label)
             pixels = self._render()
-        _put_over_background(pixels[..., 2::-1], pixels[..., 3:], image)
+        if self._background is None:
+            image[:] = pixels[..., 2::-1]
+        else:
+            _put_over(self._background, pixels[..., 2::-1], pixels[..., 3:], image)
 
     def _render(self) -> np.ndarray:
         """Return ``(size, size, 4)`` uint8: blue, green, red and alpha, first row on top."""
@@ -88,10 +95,9 @@ class Pictures:
         return pixels.reshape(self._size, self._size, 4)[::-1]  # The file's first row is lowest.
 
 
-def _put_over_background(colors: np.ndarray, alpha: np.ndarray, image: np.ndarray) -> None:
+def _put_over(behind: np.ndarray, colors: np.ndarray, alpha: np.ndarray, image: np.ndarray) -> None:
     """Blend as light does, in scene linear values."""
     share = alpha / np.float32(255.0)
-    behind = look.BACKGROUND_LEVELS
     blended = _LINEAR[colors] * share + _LINEAR[behind] * (1.0 - share)
     image[:] = np.where(alpha == 255, colors, np.where(alpha == 0, behind, _encoded(blended)))
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import bpy
@@ -13,8 +13,6 @@ from mathutils import Matrix
 
 from ...gdr_core.camera import Camera
 from ...gdr_core.errors import BadSettings, GdrError
-from ..scenes.supershape import look
-from ..scenes.supershape.studio_lights import editable_studio
 from .context import release_meshes
 
 SAMPLES = {1: "OFF", 5: "5", 8: "8", 11: "11", 16: "16", 32: "32"}
@@ -27,17 +25,19 @@ _RELEASE_AFTER = 128
 class Viewport:
     """Draws ``scene`` as the Solid viewport shows it.
 
-    While it draws it changes settings of a 3D view, and the anti-aliasing and the studio lights in
-    the preferences, and puts them back.
+    While it draws it changes settings of a 3D view, and the anti-aliasing in the preferences, and
+    puts them back.
 
     Parameters
     ----------
     scene
-        What is drawn; its view transform is set to Standard.
+        What is drawn.
     camera
         From where.
     samples
         Anti-aliasing samples, one of :data:`SAMPLES`.
+    shading
+        Settings of ``bpy.types.View3DShading``, over the view's own.
 
     Raises
     ------
@@ -45,22 +45,24 @@ class Viewport:
         Another number of samples.
     """
 
-    def __init__(self, scene: bpy.types.Scene, camera: Camera, samples: int) -> None:
+    def __init__(
+        self,
+        scene: bpy.types.Scene,
+        camera: Camera,
+        samples: int,
+        shading: Mapping[str, object],
+    ) -> None:
         check_samples(samples)
+        self._shading = shading
         self._scene = scene
         self._samples = samples
         self._view, self._projection = (Matrix(matrix.tolist()) for matrix in camera.arrays())
         self._offscreen: gpu.types.GPUOffScreen | None = None
         self._drawn = 0
-        scene.display_settings.display_device = "sRGB"
-        scene.view_settings.view_transform = "Standard"
 
     @contextmanager
-    def open(self, size: int) -> Iterator[Callable[[np.ndarray, look.Studio | None], None]]:
-        """Lend a function that draws the scene as it is into a ``(size, size, 3)`` uint8 array.
-
-        Its second argument is the studio that lights it, None for Blender's default one.
-        """
+    def open(self, size: int) -> Iterator[Callable[[np.ndarray], None]]:
+        """Lend a function that draws the scene as it is into a ``(size, size, 3)`` uint8 array."""
         if self._offscreen is None or self._offscreen.width != size:
             self.free()
             self._offscreen = gpu.types.GPUOffScreen(size, size, format="RGBA8")
@@ -69,10 +71,9 @@ class Viewport:
             self._drawn = 0
         pixels = np.empty((size, size, 4), dtype=np.uint8)
         buffer = gpu.types.Buffer("UBYTE", pixels.shape, pixels)
-        with _solid_view(self._samples) as (space, region), editable_studio() as light:
+        with _solid_view(self._samples, self._shading) as (space, region):
 
-            def draw(image: np.ndarray, studio: look.Studio | None) -> None:
-                light(studio)
+            def draw(image: np.ndarray) -> None:
                 self._draw(space, region, buffer)
                 image[:] = pixels[::-1, :, :3]
 
@@ -114,25 +115,15 @@ def check_samples(samples: int) -> None:
 
 
 @contextmanager
-def _solid_view(samples: int) -> Iterator[tuple[bpy.types.SpaceView3D, bpy.types.Region]]:
+def _solid_view(
+    samples: int, wanted_shading: Mapping[str, object]
+) -> Iterator[tuple[bpy.types.SpaceView3D, bpy.types.Region]]:
     """Lend a 3D view and its region, set for Solid mode; set back afterwards."""
     space, region = find_view()
     shading = space.shading
     wanted = [
         (shading, "type", "SOLID"),
-        (shading, "light", "STUDIO"),
-        (shading, "studio_light", look.STUDIO_LIGHT),
-        (shading, "use_world_space_lighting", False),
-        (shading, "show_specular_highlight", True),
-        (shading, "color_type", "MATERIAL"),
-        (shading, "background_type", "VIEWPORT"),
-        (shading, "background_color", look.background_setting()),
-        (shading, "show_backface_culling", False),
-        (shading, "show_xray", False),
-        (shading, "show_shadows", False),
-        (shading, "show_cavity", False),
-        (shading, "use_dof", False),
-        (shading, "show_object_outline", look.OUTLINE),
+        *((shading, name, value) for name, value in wanted_shading.items()),
         (space.overlay, "show_overlays", False),
         (space, "show_gizmo", False),
         (bpy.context.preferences.system, "viewport_aa", SAMPLES[samples]),

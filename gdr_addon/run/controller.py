@@ -14,15 +14,15 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import bpy
 
 from ...gdr_core.messages import Finished, Notice, RunStatus, Samples, Targets
 from ...gdr_core.settings import RunSettings
-from .. import redraw, registration
-from ..scenes.supershape import preview
+from .. import redraw, registration, scenes
 from . import contact_sheet, kept_trainer, run_state, trainer_process
 from .run_view import RunView
 from .session import Session
@@ -49,11 +49,14 @@ class _Run:
     rows: int
     keep_preview: bool
     show_preview: bool
+    preview: ModuleType
     newest: Samples | None = None
     refreshed: float = 0.0
     rebuild: bool = False
     detached: bool = False
-    updates: preview.Updates = field(default_factory=preview.Updates)
+
+    def __post_init__(self) -> None:
+        self.updates = self.preview.Updates()
 
     @property
     def scene(self) -> bpy.types.Scene | None:
@@ -134,6 +137,7 @@ def start(
         rows=gdr.preview_rows,
         keep_preview=gdr.preview_keep,
         show_preview=gdr.use_preview and not bpy.app.background,
+        preview=scenes.module(settings.scene.name).preview(),
     )
     _last = _run.view
     # First of all: whatever fails below, the run is watched and can be stopped.
@@ -141,9 +145,9 @@ def start(
         bpy.app.timers.register(_tick, first_interval=INTERVAL_S, persistent=True)
     contact_sheet.clear()
     if _run.show_preview:
-        preview.build(context.scene, _run.rows)
+        _run.preview.build(context.scene, _run.rows)
     else:
-        preview.remove(context.scene)
+        _run.preview.remove(context.scene)
     _write(_run)
 
 
@@ -265,13 +269,13 @@ def _refresh(run: _Run, until: float) -> None:
         return
     if run.rebuild:
         run.rebuild = False
-        if preview.find(scene) is None:
-            preview.build(scene, run.rows)
+        if run.preview.find(scene) is None:
+            run.preview.build(scene, run.rows)
             _add_sheet(run, scene)
             run.refreshed = 0.0
     now = time.monotonic()
     if run.newest is not None and not run.updates.pending and now - run.refreshed >= REFRESH_S:
-        run.updates.show(run.newest.parameters, run.rows**2)
+        run.updates.show(run.newest.rows, run.rows**2)
         run.newest = None
         run.refreshed = now
     if run.updates.pending and run.updates.work(scene, time.perf_counter, until):
@@ -288,7 +292,7 @@ def _targets_known(run: _Run) -> None:
 def _add_sheet(run: _Run, scene: bpy.types.Scene) -> None:
     path = contact_sheet.path_in(run.view.folder)
     if path is not None:
-        preview.add_sheet(scene, path)
+        run.preview.add_sheet(scene, path)
 
 
 def _end(run: _Run, event: Finished) -> None:
@@ -304,11 +308,11 @@ def _end(run: _Run, event: Finished) -> None:
     if scene is None or not run.show_preview:
         return
     if not run.keep_preview:
-        preview.remove(scene)
+        run.preview.remove(scene)
         return
     if run.newest is not None:
         # The very last samples are what stays.
-        run.updates.show(run.newest.parameters, run.rows**2)
+        run.updates.show(run.newest.rows, run.rows**2)
     run.updates.work(scene, lambda: 0.0, 1.0)
 
 

@@ -24,6 +24,7 @@ from ...gdr_core.messages import (
     Status,
     Targets,
 )
+from ...gdr_core.sampler import Sampler
 from ...gdr_core.settings import RunSettings
 
 
@@ -70,22 +71,19 @@ class RunView:
     differences: str = ""
     trade_offs: str = ""
     parameters: list[ParameterView] = field(default_factory=list)
-    fixed: dict[str, float] = field(default_factory=dict)
+    sampler: Sampler | None = None
 
     @classmethod
     def starting(cls, settings: RunSettings, folder: str) -> RunView:
         """Return the view of a run that is about to begin."""
-        starts = {name: settings.start_of(name) for name in settings.parameters}
+        sampler = settings.sampler()
         return cls(
             status=RunStatus.STARTING,
             message="Starting the trainer",
             steps=settings.training.filled().steps,
             folder=folder,
-            parameters=[
-                ParameterView(name, starts[name].distribution, starts[name].distribution)
-                for name in settings.optimised
-            ],
-            fixed={name: start.value for name, start in starts.items() if not start.optimised},
+            parameters=[ParameterView(name, start, start) for name, start in sampler.start.items()],
+            sampler=sampler,
         )
 
     @property

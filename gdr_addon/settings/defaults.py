@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Gives a scene its twelve parameters.
+"""Gives a scene its parameters.
 
 A collection property starts empty, and neither registering nor drawing may write to the file. So
 the file's scenes are filled by a timer right after registering and after loading, and a new scene
@@ -14,20 +14,28 @@ import bpy
 from bpy.app.handlers import persistent
 
 from ...gdr_core.families import Distribution
-from ...gdr_core.settings import RunSettings
-from ...gdr_core.supershape.parameters import NAMES, PARAMETERS
+from ...gdr_core.roles import OPTIMISED_KINDS, Optimise
+from ...gdr_core.scene import Parameter
+from ...gdr_core.scene_definition import SceneDefinition
+from ...gdr_core.settings import SceneSettings
 from .. import registration
 
-DEMO_HIDDEN = {
-    "m1": Distribution(mean=2.25, std=0.1),
-    "m2": Distribution(mean=2.25, std=0.1),
-}
-"""The reference method's truth, which an untouched panel looks for."""
+
+def listed() -> tuple[Parameter, ...]:
+    """Return the parameters that the panel lists: those that can be optimised."""
+    return tuple(p for p in _definition().parameters if p.kind in OPTIMISED_KINDS)
+
+
+def parameter_of(name: str) -> Parameter | None:
+    """Return the scene's parameter of that name, None for what an older version left."""
+    return next((p for p in listed() if p.name == name), None)
 
 
 def is_filled(scene: bpy.types.Scene) -> bool:
     """Whether the scene has its parameters."""
-    return [item.name for item in scene.gdr.parameters] == list(NAMES)
+    return [item.name for item in scene.gdr.parameters] == [
+        parameter.name for parameter in listed()
+    ]
 
 
 def ensure(scene: bpy.types.Scene) -> None:
@@ -35,7 +43,8 @@ def ensure(scene: bpy.types.Scene) -> None:
     if is_filled(scene):
         return
     items = scene.gdr.parameters
-    for index, name in enumerate(NAMES):
+    names = [parameter.name for parameter in listed()]
+    for index, name in enumerate(names):
         found = items.find(name)
         if found < 0:
             items.add().name = name
@@ -43,7 +52,7 @@ def ensure(scene: bpy.types.Scene) -> None:
             reset_one(items[found])
         if found != index:
             items.move(found, index)
-    while len(items) > len(NAMES):
+    while len(items) > len(names):
         items.remove(len(items) - 1)
 
 
@@ -54,32 +63,36 @@ def ensure_soon() -> None:
 
 
 def reset(scene: bpy.types.Scene) -> None:
-    """Set all parameters to the reference method's start."""
+    """Set all parameters to those of the scene's example."""
     ensure(scene)
     for item in scene.gdr.parameters:
         reset_one(item)
 
 
 def reset_one(item) -> None:
-    """Set one parameter to the reference method's start."""
-    parameter = PARAMETERS[NAMES.index(item.name)]
-    start = RunSettings().start_of(item.name)
+    """Set one parameter to that of the scene's example."""
+    parameter, kind = parameter_of(item.name), _definition()
+    role = kind.example.get(item.name)
     item.value = parameter.default
     item.family = "lognormal"
     item.low, item.high = parameter.low, parameter.high
-    item.mode = "OPTIMISE" if start.optimised else "FIX"
-    if start.distribution is not None:
-        item.mean, item.std = start.distribution.mean, start.distribution.std
+    item.mode = "OPTIMISE" if isinstance(role, Optimise) else "FIX"
+    if isinstance(role, Optimise):
+        item.mean, item.std = role.distribution.mean, role.distribution.std
     else:
         # Around its default, for when the person decides to optimise it.
         item.mean = Distribution().to_internal(parameter.default) if parameter.default > 0 else 0.0
         item.std = Distribution().std
-    truth = DEMO_HIDDEN.get(item.name)
+    truth = kind.example_targets.get(item.name)
     item.hidden = truth is not None
     if truth is not None:
         item.hidden_mean, item.hidden_std = truth.mean, truth.std
     else:
         item.hidden_mean, item.hidden_std = item.mean, 0.1
+
+
+def _definition() -> SceneDefinition:
+    return SceneSettings().definition
 
 
 def _ensure_all() -> None:

@@ -5,20 +5,18 @@ from __future__ import annotations
 
 import bpy
 
-from ...gdr_core.camera import Camera
 from ...gdr_core.errors import BadSettings
 from ...gdr_core.families import Distribution
+from ...gdr_core.roles import Fixed, Optimise, Role
 from ...gdr_core.settings import (
     PoolName,
     RenderSettings,
     RunSettings,
-    Start,
+    SceneSettings,
     TargetSettings,
     TrainingSettings,
-    default_parameters,
 )
-from ...gdr_core.supershape.resolution import automatic_grid
-from .defaults import DEMO_HIDDEN
+from .. import scenes
 from .properties import short
 
 
@@ -30,7 +28,7 @@ def to_settings(
     worker_memory: int = 0,
     recycle_after: int = 0,
     blender: str = "",
-    with_camera: bool = True,
+    evaluate: bool = True,
 ) -> RunSettings:
     """Return the run that the panel describes.
 
@@ -40,12 +38,13 @@ def to_settings(
         Whose settings.
     pool, workers, worker_memory, recycle_after, blender
         Of :class:`gdr_core.settings.RenderSettings`; they belong to the machine, not to the file.
-    with_camera
-        Look at the camera's object, which needs an evaluated scene; not while drawing.
+    evaluate
+        Look at what objects evaluate to; not while drawing.
     """
     gdr = scene.gdr
     return RunSettings(
         seed=gdr.seed,
+        scene=SceneSettings(options=scenes.module().options_of(scene, evaluate)),
         targets=_targets(gdr),
         training=TrainingSettings(
             estimator=gdr.estimator,
@@ -56,7 +55,6 @@ def to_settings(
         ),
         rendering=RenderSettings(
             renderer=gdr.renderer,
-            grid=_grid(gdr),
             samples=gdr.samples or None,
             denoise=gdr.denoise,
             device=gdr.render_device,
@@ -64,7 +62,6 @@ def to_settings(
             workers=workers,
             worker_memory=worker_memory,
             recycle_after=recycle_after,
-            camera=camera_of(gdr.camera) if with_camera and gdr.camera else None,
             blender=blender,
         ).filled(),
         parameters=_parameters(gdr),
@@ -78,25 +75,10 @@ def problem(scene: bpy.types.Scene) -> str:
     if scene.gdr.target == "FOLDER" and not scene.gdr.folder:
         return "Choose the folder of your target images, in the Target panel."
     try:
-        to_settings(scene, with_camera=False).check()
+        to_settings(scene, evaluate=False).check()
     except BadSettings as error:
         return str(error)
     return ""
-
-
-def camera_of(camera: bpy.types.Object) -> Camera:
-    """Return a camera object's view on the scene, in a square frame."""
-    depsgraph = bpy.context.evaluated_depsgraph_get()
-    evaluated = camera.evaluated_get(depsgraph)
-    # A camera's scale does not scale what it sees.
-    view = evaluated.matrix_world.normalized().inverted()
-    projection = evaluated.calc_matrix_camera(depsgraph, x=1, y=1, scale_x=1.0, scale_y=1.0)
-    return Camera.from_matrices(view, projection)
-
-
-def _grid(gdr) -> tuple[int, int]:
-    suits = automatic_grid(int(gdr.size))
-    return tuple(side or own for side, own in zip(gdr.grid, suits, strict=True))
 
 
 def _targets(gdr) -> TargetSettings:
@@ -108,21 +90,20 @@ def _targets(gdr) -> TargetSettings:
         if item.hidden
     }
     return TargetSettings(
-        hidden=hidden if gdr.parameters else dict(DEMO_HIDDEN), count=gdr.hidden_count
+        hidden=hidden if gdr.parameters else dict(SceneSettings().definition.example_targets),
+        count=gdr.hidden_count,
     )
 
 
-def _parameters(gdr) -> dict[str, Start]:
-    # A scene that no panel has met yet has none: the defaults are what it will get.
-    if not gdr.parameters:
-        return default_parameters()
-    return {item.name: _start(item) for item in gdr.parameters}
+def _parameters(gdr) -> dict[str, Role]:
+    # A scene that no panel has met yet has none: the example is what it will get.
+    return {item.name: _role(item) for item in gdr.parameters}
 
 
-def _start(item) -> Start:
+def _role(item) -> Role:
     if item.mode == "FIX":
-        return Start(value=short(item.value))
-    return Start(distribution=_distribution(item, "mean", "std"))
+        return Fixed(value=short(item.value))
+    return Optimise(distribution=_distribution(item, "mean", "std"))
 
 
 def _distribution(item, mean: str, std: str) -> Distribution:

@@ -12,7 +12,6 @@ from bpy.props import (
     EnumProperty,
     FloatProperty,
     IntProperty,
-    IntVectorProperty,
     PointerProperty,
     StringProperty,
 )
@@ -216,10 +215,6 @@ def _change_pace(settings, _context) -> None:
         settings.steps = pace.steps
 
 
-def _is_camera(_settings, candidate: bpy.types.Object) -> bool:
-    return candidate.type == "CAMERA"
-
-
 class GDR_PG_settings(bpy.types.PropertyGroup):
     """Everything that the panel sets, for one scene."""
 
@@ -314,22 +309,6 @@ class GDR_PG_settings(bpy.types.PropertyGroup):
         description="What Cycles renders on",
         items=_DEVICE_ITEMS,
         default=_DEFAULTS.rendering.device,
-    )
-    grid: IntVectorProperty(
-        name="Grid",
-        description="Resolution of the surface along the longitude and the latitude, "
-        "0 for what suits the image size",
-        size=2,
-        default=(0, 0),
-        min=0,
-        max=1000,
-        soft_max=200,
-    )
-    camera: PointerProperty(
-        name="Camera",
-        description="Camera of the renders; the reference camera if empty",
-        type=bpy.types.Object,
-        poll=_is_camera,
     )
 
     use_preview: BoolProperty(

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The twelve parameters of a supershape: names, order and defaults.
+"""The twelve parameters of a supershape's form: names, order and defaults.
 
-A batch of parameters is an ``(N, 12)`` float32 array whose columns are in the order of
-:data:`NAMES`. ``batch.reshape(N, 2, 6)`` is the layout of the ``supershape`` package: longitude
-first, latitude second, each ``m, a, b, n1, n2, n3``.
+The first twelve columns of a row are in the order of :data:`NAMES`. As ``(N, 2, 6)`` they are the
+layout of the ``supershape`` package: longitude first, latitude second, each
+``m, a, b, n1, n2, n3``.
 
 The superformula is that of J. Gielis, *A generic geometric transformation that unifies a wide
 range of natural and abstract shapes*, American Journal of Botany 90(3), 2003; its spherical
@@ -14,46 +14,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import msgspec
 import numpy as np
 
 from ..errors import BadSettings
-
-
-class Parameter(msgspec.Struct, frozen=True):
-    """One parameter of the scene.
-
-    Attributes
-    ----------
-    name
-        Its identifier in files, on the command line and on the wire.
-    label
-        How the panel calls it.
-    description
-        What it does to the shape, for tooltips (no full stop).
-    default
-        The value when it is fixed and nothing else is said.
-    low, high
-        The bounds that the ``bounded`` family starts with.
-    """
-
-    name: str
-    label: str
-    description: str
-    default: float
-    low: float
-    high: float
+from ..scene import Parameter
 
 
 def _half(suffix: str, names: tuple[str, ...], where: str) -> tuple[Parameter, ...]:
-    m, a, b, n1, n2, n3 = names
-    return (
-        Parameter(m, f"m {suffix}", f"Number of lobes along the {where}", 0.0, 0.0, 20.0),
-        Parameter(a, f"a {suffix}", f"Width of the cosine term along the {where}", 1.0, 0.2, 3.0),
-        Parameter(b, f"b {suffix}", f"Width of the sine term along the {where}", 1.0, 0.2, 3.0),
-        Parameter(n1, f"n1 {suffix}", f"Overall exponent along the {where}", 3.0, 0.5, 20.0),
-        Parameter(n2, f"n2 {suffix}", f"Cosine exponent along the {where}", 3.0, 0.5, 20.0),
-        Parameter(n3, f"n3 {suffix}", f"Sine exponent along the {where}", 3.0, 0.5, 20.0),
+    labels = ("m", "a", "b", "n1", "n2", "n3")
+    says = (
+        "Number of lobes",
+        "Width of the cosine term",
+        "Width of the sine term",
+        "Overall exponent",
+        "Cosine exponent",
+        "Sine exponent",
+    )
+    ranges = ((0.0, 0.0, 20.0), *((1.0, 0.2, 3.0),) * 2, *((3.0, 0.5, 20.0),) * 3)
+    return tuple(
+        Parameter(
+            name=name,
+            label=f"{label} {suffix}",
+            description=f"{what} along the {where}",
+            default=default,
+            low=low,
+            high=high,
+        )
+        for name, label, what, (default, low, high) in zip(names, labels, says, ranges, strict=True)
     )
 
 
@@ -71,15 +58,6 @@ def defaults() -> np.ndarray:
     return np.array([parameter.default for parameter in PARAMETERS], dtype=np.float32)
 
 
-def check_name(name: str) -> str:
-    """Return ``name`` if it is a parameter's, else raise :class:`BadSettings`."""
-    if name not in INDEX:
-        raise BadSettings(
-            f"There is no parameter named {name!r}. The parameters are {', '.join(NAMES)}."
-        )
-    return name
-
-
 def from_values(values: Mapping[str, float]) -> np.ndarray:
     """Return one shape's parameters, ``(12,)`` float32: ``values`` over the defaults.
 
@@ -90,5 +68,7 @@ def from_values(values: Mapping[str, float]) -> np.ndarray:
     """
     out = defaults()
     for name, value in values.items():
-        out[INDEX[check_name(name)]] = value
+        if name not in INDEX:
+            raise BadSettings(f"A supershape has no parameter {name!r}; it has {', '.join(NAMES)}.")
+        out[INDEX[name]] = value
     return out

@@ -8,20 +8,6 @@ from ..errors import BadSettings
 MIN_SIDE, MAX_SIDE = 8, 1000
 
 
-def settled_grid(grid: tuple[int, int] | None, size: int) -> tuple[int, int]:
-    """Return ``grid``, or one that suits images of ``size`` pixels for None.
-
-    Raises
-    ------
-    BadSettings
-        It is no grid that can be drawn.
-    """
-    if grid is None:
-        return automatic_grid(size)
-    check_grid(grid)
-    return int(grid[0]), int(grid[1])
-
-
 def check_grid(grid: tuple[int, int] | None) -> None:
     """Raise :class:`BadSettings` unless it is None or a grid that can be drawn."""
     if grid is not None and (

@@ -13,9 +13,10 @@ import msgspec
 
 from gdr_core import settings as settings_module
 from gdr_core.errors import BadSettings
-from gdr_core.settings import DEFAULT_ESTIMATOR, PACES, SIZES, RunSettings, Start
+from gdr_core.roles import Fixed, Optimise, Role
+from gdr_core.settings import DEFAULT_ESTIMATOR, PACES, SIZES, RunSettings
 
-from . import rendering_options, values, worker_options
+from . import rendering_options, scene_options, values, worker_options
 
 HELP = "find the distribution over the scene's parameters that produced the target images"
 EXIT_INTERRUPTED = 130
@@ -23,7 +24,7 @@ EXIT_INTERRUPTED = 130
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.epilog = values.LISTED
+    parser.epilog = values.listed(RunSettings().scene.resolve())
     what = parser.add_argument_group("what to match (one of the two)")
     what.add_argument("--targets", metavar="DIR", help="a folder of target images")
     what.add_argument(
@@ -67,6 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--size", metavar="PX", type=int, help=f"image size, {', '.join(map(str, SIZES))} (64)"
     )
+    scene_options.add_to(how)
     rendering_options.add_to(how)
     worker_options.add_arguments(how)
     how.add_argument(
@@ -117,7 +119,7 @@ def run(args: argparse.Namespace) -> int:
 
 _NOT_WITH_RESUME = (
     *("targets", "hidden", "hidden_count", "start", "fix", "family", "estimator"),
-    *("batch", "size", *rendering_options.NAMES, "seed", "config", "out"),
+    *("batch", "size", *scene_options.NAMES, *rendering_options.NAMES, "seed", "config", "out"),
 )
 
 
@@ -154,7 +156,13 @@ def _with_how(base: RunSettings, args: argparse.Namespace) -> RunSettings:
     )
     rendering = rendering_options.applied(base.rendering, args)
     rendering = worker_options.applied(rendering, args)
-    return _replaced(base, training=training.filled(), rendering=rendering, seed=args.seed)
+    return _replaced(
+        base,
+        scene=scene_options.applied(base.scene, args),
+        training=training.filled(),
+        rendering=rendering,
+        seed=args.seed,
+    )
 
 
 def _with_parameters(base: RunSettings, args: argparse.Namespace) -> RunSettings:
@@ -162,35 +170,40 @@ def _with_parameters(base: RunSettings, args: argparse.Namespace) -> RunSettings
 
     Without a config file, ``--start`` names all that is optimised.
     """
-    families = dict(values.family(text) for text in args.family or ())
-    starts = dict(base.parameters)
-    if args.start and not args.config:
-        starts = {name: Start(value=base.start_of(name).value) for name in starts}
+    scene = base.scene.resolve()
+    families = dict(values.family(text, scene) for text in args.family or ())
+    starts = dict(values.distribution(text, scene, families) for text in args.start or ())
+    fixed = dict(values.fixed(text, scene) for text in args.fix or ())
+    for name in starts.keys() & fixed.keys():
+        raise BadSettings(f"{name} is optimised (--start) and fixed (--fix); leave one out.")
+    roles = dict(base.roles)
+    if starts and not args.config:
+        roles = {n: r for n, r in roles.items() if not isinstance(r, Optimise)}
     for name, family in families.items():
-        old = starts[name].distribution if name in starts else None
-        if old is not None:
+        old = roles.get(name)
+        if isinstance(old, Optimise):
             merged = msgspec.structs.replace(
-                old, family=family.family, low=family.low, high=family.high
+                old.distribution, family=family.family, low=family.low, high=family.high
             )
-            starts[name] = Start(distribution=merged)
-    for text in args.start or ():
-        name, distribution = values.distribution(text, families)
-        starts[name] = Start(distribution=distribution)
-    for text in args.fix or ():
-        name, rest = values.split_name(text)
-        starts[name] = Start(value=values.number(rest, text))
-    return msgspec.structs.replace(base, parameters=starts)
+            roles[name] = Optimise(distribution=merged)
+    given: dict[str, Role] = {n: Optimise(distribution=start) for n, start in starts.items()}
+    given |= {n: Fixed(value=value) for n, value in fixed.items()}
+    return msgspec.structs.replace(base, parameters=roles | given)
 
 
 def _with_targets(base: RunSettings, args: argparse.Namespace) -> RunSettings:
-    families = dict(values.family(text) for text in args.family or ())
+    scene = base.scene.resolve()
+    families = dict(values.family(text, scene) for text in args.family or ())
     folder, hidden = base.targets.folder, base.targets.hidden
     if args.targets and args.hidden:
         raise BadSettings("Choose one of --targets and --hidden, not both.")
     if args.targets:
         folder, hidden = str(Path(args.targets).expanduser().absolute()), {}
     if args.hidden:
-        folder, hidden = "", dict(values.distribution(text, families) for text in args.hidden)
+        folder, hidden = (
+            "",
+            dict(values.distribution(text, scene, families) for text in args.hidden),
+        )
     targets = _replaced(base.targets, folder=folder, hidden=hidden, count=args.hidden_count)
     if not folder and not hidden:
         raise BadSettings("Say what to match: --targets DIR, or --hidden NAME=MEAN:STD.")

@@ -6,7 +6,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,10 +20,10 @@ from gdr_core import __version__
 from gdr_core import settings as settings_module
 from gdr_core.errors import BadSettings, GdrError
 from gdr_core.families import Distribution
+from gdr_core.roles import Fixed, Optimise, Role
 from gdr_core.settings import RunSettings
-from gdr_core.supershape import parameters
 
-from . import rendering_options, values, worker_options
+from . import rendering_options, scene_options, values, worker_options
 from .count_bar import CountBar
 
 if TYPE_CHECKING:
@@ -33,14 +32,18 @@ if TYPE_CHECKING:
 
 HELP = "render images of given parameters, or of samples from a distribution"
 _BLOCK = 1024
-"""Shapes drawn at a time."""
+"""Rows drawn at a time."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.epilog = values.LISTED
+    parser.epilog = values.listed(RunSettings().scene.resolve())
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--params", metavar="NAME=VALUE,...", help="one shape; the rest by default")
+    what.add_argument(
+        "--params",
+        metavar="NAME=VALUE,...",
+        help="one image; the others by default",
+    )
     what.add_argument(
         "--distribution",
         metavar="NAME=MEAN:STD",
@@ -64,6 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--size", metavar="PX", type=int, help="image size, 8 to 2048 (64, or the run's)"
     )
+    scene_options.add_to(parser)
     rendering_options.add_to(parser)
     worker_options.add_arguments(parser)
     parser.add_argument(
@@ -80,25 +84,33 @@ def run(args: argparse.Namespace) -> int:
         raise BadSettings(f"--count is {args.count}; give at least 1.")
     if not 0 <= args.seed < 2**63:
         raise BadSettings(f"--seed is {args.seed}; give a whole number from 0.")
-    settings, what = _settings_and_distribution(args)
+    drawing = _drawing(args)
+    settings = drawing.settings.filled()
     from ..data.dataset import TABLE, Dataset
     from ..rendering.open import open_pool
 
     how = _how(settings)
     with (
         CountBar("Rendering", args.count) as bar,
-        Dataset(Path(args.out), how | what.plain(args.seed), alike=tuple(how)) as dataset,
+        Dataset(
+            Path(args.out),
+            settings.scene.resolve().names,
+            how | drawing.plain(args.seed),
+            same=tuple(how),
+        ) as dataset,
         _going_on_later(dataset, args.count),
     ):
-        shapes = None
+        rows = None
         if dataset.there:
             bar.say(f"There already: {_images(min(dataset.there, args.count))}")
-            shapes = dataset.begin(_sample(args, what))
-        if shapes is None or len(shapes):
+            rows = dataset.begin(drawing.rows(args.count, args.seed))
+        if rows is None or len(rows):
             with open_pool(settings, lambda: None, tell=bar.say) as pool:
-                if shapes is None:
-                    shapes = dataset.begin(_sample(args, what))  # Imports torch meanwhile.
-                _render(pool, shapes, dataset, bar)
+                if rows is None:
+                    rows = dataset.begin(
+                        drawing.rows(args.count, args.seed)
+                    )  # Imports torch meanwhile.
+                _render(pool, rows, dataset, bar)
     print(f"{_images(args.count)} and {TABLE} in {args.out}")
     return 0
 
@@ -107,10 +119,10 @@ def _images(count: int) -> str:
     return f"{count} image{'s' * (count != 1)}"
 
 
-def _render(pool: RenderPool, shapes: np.ndarray, dataset: Dataset, bar: CountBar) -> None:
-    images = itertools.chain.from_iterable(pool.stream(shapes))
-    for shape, image in zip(shapes, images, strict=True):
-        dataset.add(shape, image)
+def _render(pool: RenderPool, rows: np.ndarray, dataset: Dataset, bar: CountBar) -> None:
+    images = itertools.chain.from_iterable(pool.stream(rows))
+    for row, image in zip(rows, images, strict=True):
+        dataset.add(row, image)
         bar.update(dataset.there)
 
 
@@ -129,77 +141,93 @@ def _going_on_later(dataset: Dataset, count: int) -> Iterator[None]:
 
 
 def _how(settings: RunSettings) -> dict[str, Any]:
-    """Return what an image depends on besides its parameters."""
-    rendering = settings.rendering.filled(settings.training.size)
-    names = ["renderer", "grid", "samples", "camera"]
+    """Return what an image depends on besides its row."""
+    rendering = settings.rendering.filled()
+    names = ["renderer", "samples"]
     # What a renderer takes no notice of makes no other image.
     names += ["denoise", "device"] if rendering.renderer == "cycles" else []
     plain = {name: getattr(rendering, name) for name in names}
-    return {"size": settings.training.size} | msgspec.to_builtins(plain)
+    scene = settings.scene.filled(settings.training.size)
+    said = {"name": scene.name, "options": scene.options, "digest": scene.resolve().digest}
+    return {"scene": said, "size": settings.training.size} | msgspec.to_builtins(plain)
 
 
 @dataclass(frozen=True)
-class _What:
-    """What to render: these parameters sampled, over fixed values of the other ones.
+class _Drawing:
+    """What rows are drawn from.
 
     Attributes
     ----------
-    sampled
-        By name.
-    fixed
-        ``(12,)``.
+    settings
+        Whose roles say what becomes of each parameter; one that is optimised is drawn from the
+        distribution that its role has.
     correlation
-        ``K`` lists of ``K`` numbers in the order of ``sampled``; None where independent.
+        Of the optimised ones, ``K`` lists of ``K`` numbers; None where they are independent.
     """
 
-    sampled: dict[str, Distribution]
-    fixed: np.ndarray
+    settings: RunSettings
     correlation: list[list[float]] | None = None
 
     def plain(self, seed: int) -> dict[str, Any]:
         """Return plain data that says the same, with the seed and this program's version."""
-        fixed = dict(zip(parameters.NAMES, self.fixed.tolist(), strict=True))
+        filled = settings_module.to_dict(self.settings.filled())
         return {
             "gdr": __version__,
             "seed": seed,
-            "sampled": msgspec.to_builtins(self.sampled),
-            "fixed": {name: fixed[name] for name in fixed if name not in self.sampled},
+            "parameters": filled["parameters"],
             "correlation": self.correlation,
         }
 
+    def rows(self, count: int, seed: int) -> np.ndarray:
+        """Return ``(count, P)`` float64, of which the first do not depend on how many there are."""
+        sampler = self.settings.sampler(seed)
+        if not sampler.names:
+            return sampler.rows(np.empty((count, 0)), 0, "data")
+        import torch
 
-def _settings_and_distribution(args: argparse.Namespace) -> tuple[RunSettings, _What]:
-    """Return settings to render with, and what to render."""
-    settings, correlation = RunSettings(), None
-    fixed = dict(_fixed(text) for text in args.fix or ())
+        from ..estimators.probability_model import ProbabilityModel
+
+        model = ProbabilityModel(sampler.start)
+        if self.correlation is not None:
+            model.correlation.copy_(torch.tensor(self.correlation))
+        generator = torch.Generator().manual_seed(seed)
+        x = torch.cat([model.sample(_BLOCK, generator) for _ in range(0, count, _BLOCK)])
+        return sampler.rows(x[:count].numpy(), 0, "data")
+
+
+def _drawing(args: argparse.Namespace) -> _Drawing:
+    """Return what is to be rendered, and how."""
+    correlation = None
     if args.run:
-        settings = settings_module.from_toml(Path(args.run) / "config.toml")
-        sampled, correlation = _read_result(Path(args.run) / "result.json")
-        fixed = {n: settings.start_of(n).value for n in parameters.NAMES} | fixed
-    elif args.distribution:
-        families = dict(values.family(text) for text in args.family or ())
-        sampled = dict(values.distribution(text, families) for text in args.distribution)
+        base = settings_module.from_toml(Path(args.run) / "config.toml")
+        reached, correlation = _read_result(Path(args.run) / "result.json")
+        roles = {n: r for n, r in base.roles.items() if not isinstance(r, Optimise)}
     else:
-        sampled = {}
-        fixed |= dict(_fixed(text) for text in args.params.split(","))
+        base, reached, roles = RunSettings(), {}, {}
+    base = msgspec.structs.replace(base, scene=scene_options.applied(base.scene, args))
+    scene = base.scene.resolve()
+    if args.distribution:
+        families = dict(values.family(text, scene) for text in args.family or ())
+        reached = dict(values.distribution(text, scene, families) for text in args.distribution)
+    fixed = [*(args.fix or ()), *(args.params.split(",") if args.params else ())]
+    # What a run keeps for a mismatch is at its default in training data too.
+    given: dict[str, Role] = dict(roles)
+    given |= {n: Fixed(value=v) for n, v in (values.fixed(text, scene) for text in fixed)}
+    given |= {n: Optimise(distribution=found) for n, found in reached.items()}
+    if not given:
+        raise BadSettings("Name the parameters to render, as in --params m1=9.5,m2=9.5.")
+    for name, role in given.items():
+        role.check(scene.parameter(name))
+    settings = msgspec.structs.replace(base, parameters=given)
     if args.size:
         training = msgspec.structs.replace(settings.training, size=args.size)
         settings = msgspec.structs.replace(settings, training=training)
     rendering = rendering_options.applied(settings.rendering, args)
     rendering = worker_options.applied(rendering, args)
     rendering.check()
-    settings = msgspec.structs.replace(settings, rendering=rendering)
     if not 8 <= settings.training.size <= 2048:
         raise BadSettings(f"The size is {settings.training.size}; give 8 to 2048 pixels.")
-    return settings, _What(sampled, parameters.from_values(fixed), correlation)
-
-
-def _fixed(text: str) -> tuple[str, float]:
-    name, rest = values.split_name(text)
-    value = values.number(rest, text)
-    if not math.isfinite(value):
-        raise BadSettings(f"{name} is {value}; give a finite number.")
-    return name, value
+    return _Drawing(msgspec.structs.replace(settings, rendering=rendering), correlation)
 
 
 _OF_DISTRIBUTION = Distribution.__struct_fields__
@@ -230,19 +258,3 @@ def _check_correlation(matrix: np.ndarray, count: int) -> None:
         raise ValueError(f"its correlation is no symmetric matrix of {count} by {count}")
     if not np.allclose(np.diag(matrix), 1.0, atol=1e-5) or np.linalg.eigvalsh(matrix)[0] <= 0:
         raise ValueError("its correlation cannot be one of random numbers")
-
-
-def _sample(args: argparse.Namespace, what: _What) -> np.ndarray:
-    """Return ``(count, 12)`` float32, of which the first do not depend on how many there are."""
-    if not what.sampled:
-        return np.repeat(what.fixed[None], args.count, axis=0)
-    import torch
-
-    from ..estimators.probability_model import ProbabilityModel
-
-    drawn = ProbabilityModel(what.sampled, what.fixed)
-    if what.correlation is not None:
-        drawn.correlation.copy_(torch.tensor(what.correlation))
-    generator = torch.Generator().manual_seed(args.seed)
-    z = torch.cat([drawn.sample(_BLOCK, generator) for _ in range(0, args.count, _BLOCK)])
-    return drawn.to_parameters(z[: args.count])

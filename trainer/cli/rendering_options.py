@@ -10,7 +10,7 @@ import msgspec
 from gdr_core.sampling import SAMPLES
 from gdr_core.settings import RENDER_DEVICES, RENDERERS, RenderSettings
 
-NAMES = ("renderer", "grid", "samples", "denoise", "render_device")
+NAMES = ("renderer", "samples", "denoise", "render_device")
 """Of the arguments that :func:`add_to` adds."""
 
 
@@ -18,9 +18,6 @@ def add_to(group: argparse._ActionsContainer) -> None:
     """Declare the options."""
     own = ", ".join(f"{SAMPLES[name].default} for {name}" for name in RENDERERS)
     group.add_argument("--renderer", metavar="NAME", help=f"{', '.join(RENDERERS)} (fast)")
-    group.add_argument(
-        "--grid", metavar="N", type=int, help="points of the surface along each side (by the size)"
-    )
     group.add_argument("--samples", metavar="N", type=int, help=f"samples a pixel ({own})")
     group.add_argument(
         "--denoise", action="store_true", default=None, help="denoise the pictures of cycles"
@@ -43,8 +40,6 @@ def applied(base: RenderSettings, args: argparse.Namespace) -> RenderSettings:
         "denoise": args.denoise,
         "device": args.render_device,
     }
-    if args.grid is not None:
-        base = msgspec.structs.replace(base, grid=(args.grid, args.grid))
     return msgspec.structs.replace(
         base, **{name: value for name, value in given.items() if value is not None}
     )

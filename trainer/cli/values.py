@@ -4,26 +4,31 @@
 from __future__ import annotations
 
 from gdr_core.errors import BadSettings
-from gdr_core.families import FAMILIES, Distribution
-from gdr_core.supershape.parameters import INDEX, NAMES, PARAMETERS, check_name
-
-LISTED = (
-    f"The parameters of the shape: {', '.join(NAMES)}. README.md says what each does. "
-    f"Means and spreads of a lognormal one are those of its logarithm."
-)
+from gdr_core.families import SMOOTH_FAMILIES, Distribution
+from gdr_core.scene import Scene
 
 
-def split_name(text: str) -> tuple[str, str]:
+def listed(scene: Scene) -> str:
+    """Return what a command's help says of the scene's parameters."""
+    return (
+        f"The scene's parameters: {', '.join(scene.names)}. docs/scenes.md says what each does. "
+        f"Means and spreads of a lognormal one are those of its logarithm."
+    )
+
+
+def split_name(text: str, scene: Scene) -> tuple[str, str]:
     """Return the parameter's name and the rest of ``NAME=REST``."""
     name, equals, rest = text.partition("=")
     if not equals or not rest:
         raise BadSettings(f"{text!r} is not of the form NAME=VALUE, as in m1=2.25:0.1.")
-    return check_name(name.strip()), rest.strip()
+    return scene.parameter(name.strip()).name, rest.strip()
 
 
-def distribution(text: str, families: dict[str, Distribution]) -> tuple[str, Distribution]:
+def distribution(
+    text: str, scene: Scene, families: dict[str, Distribution]
+) -> tuple[str, Distribution]:
     """Read ``NAME=MEAN:STD`` (internal units) with the family that ``--family`` gave the name."""
-    name, rest = split_name(text)
+    name, rest = split_name(text, scene)
     mean, colon, std = rest.partition(":")
     if not colon:
         raise BadSettings(f"{text!r} needs a mean and a spread, as in {name}=2.25:0.1.")
@@ -39,15 +44,15 @@ def distribution(text: str, families: dict[str, Distribution]) -> tuple[str, Dis
     return name, found
 
 
-def family(text: str) -> tuple[str, Distribution]:
+def family(text: str, scene: Scene) -> tuple[str, Distribution]:
     """Read ``NAME=FAMILY`` or ``NAME=bounded:LOW:HIGH``; the mean and spread are placeholders."""
-    name, rest = split_name(text)
+    name, rest = split_name(text, scene)
     kind, *bounds = rest.split(":")
-    parameter = PARAMETERS[INDEX[name]]
+    parameter = scene.parameter(name)
     low, high = parameter.low, parameter.high
-    if kind not in FAMILIES:
+    if kind not in SMOOTH_FAMILIES:
         raise BadSettings(
-            f"There is no family named {kind!r}; choose one of {', '.join(FAMILIES)}."
+            f"There is no family named {kind!r}; choose one of {', '.join(SMOOTH_FAMILIES)}."
         )
     if bounds:
         if kind != "bounded" or len(bounds) != 2:
@@ -56,6 +61,15 @@ def family(text: str) -> tuple[str, Distribution]:
     found = Distribution(family=kind, low=low, high=high)
     found.check(name)
     return name, found
+
+
+def fixed(text: str, scene: Scene) -> tuple[str, float | str]:
+    """Read ``NAME=VALUE``; the value of a choice is the name of an item."""
+    name, rest = split_name(text, scene)
+    parameter = scene.parameter(name)
+    value = rest if parameter.kind == "choice" else number(rest, text)
+    parameter.number(value)
+    return name, value
 
 
 def number(text: str, whole: str) -> float:

@@ -13,14 +13,12 @@ from typing import Any
 import numpy as np
 
 from gdr_core.errors import BadSettings, GdrError
-from gdr_core.supershape import parameters
 
 from .. import files
 from .images import save_png
 
 HOW, TABLE = "dataset.json", "parameters.csv"
-_COLUMNS = ["file", *parameters.NAMES]
-_ALIKE = 1e-5
+_TOLERANCE = 1e-5
 """Relative: another processor draws the same parameters to some bits."""
 
 
@@ -35,9 +33,11 @@ class Dataset:
     ----------
     folder
         Made if it is not there.
+    names
+        Of the parameters, in the order of a row's columns.
     how
         How the images are made, as plain data, for ``dataset.json``.
-    alike
+    same
         Names in ``how`` that must be as they were when the first images were made.
 
     Raises
@@ -51,14 +51,21 @@ class Dataset:
         Images that there are, from the first on.
     """
 
-    def __init__(self, folder: Path, how: Mapping[str, Any], alike: tuple[str, ...]):
+    def __init__(
+        self,
+        folder: Path,
+        names: tuple[str, ...],
+        how: Mapping[str, Any],
+        same: tuple[str, ...],
+    ):
         self.folder = folder
+        self._names = names
         self._how = json.loads(json.dumps(how))  # As it will be read.
         self._open = ExitStack()
         busy = f"Another process is rendering into {folder}; stop it first."
         self._open.callback(files.lock_folder(folder, busy).release)
         with self._open:  # Let it go again if this fails.
-            self._rows = self._read(alike)
+            self._rows = self._read(same)
             self._open = self._open.pop_all()
         self.there = len(self._rows)
 
@@ -71,8 +78,8 @@ class Dataset:
         except OSError as failure:
             raise self._full(failure) from failure
 
-    def begin(self, shapes: np.ndarray) -> np.ndarray:
-        """Return those of the shapes ``(N, 12)`` that have no images yet: all but the first.
+    def begin(self, rows: np.ndarray) -> np.ndarray:
+        """Return those of the rows ``(N, P)`` that have no images yet: all but the first.
 
         Raises
         ------
@@ -81,9 +88,9 @@ class Dataset:
         GdrError
             The table cannot be written.
         """
-        first = shapes[: self.there]
-        found = np.array([shape for _, shape in self._rows[: len(first)]]).reshape(first.shape)
-        if not np.allclose(found, first, rtol=_ALIKE):
+        first = rows[: self.there]
+        saved = np.array([row for _, row in self._rows[: len(first)]]).reshape(first.shape)
+        if not np.allclose(saved, first, rtol=_TOLERANCE):
             raise BadSettings(
                 f"The folder {self.folder} has {self.there} images of other parameters (another "
                 f"seed, or another distribution); name another folder."
@@ -92,10 +99,10 @@ class Dataset:
             self._begin_table()
         except OSError as error:
             raise self._full(error) from error
-        return shapes[self.there :]
+        return rows[self.there :]
 
-    def add(self, shape: np.ndarray, image: np.ndarray) -> None:
-        """Save the next image ``(S, S, 3)`` uint8, that of the parameters ``(12,)``.
+    def add(self, row: np.ndarray, image: np.ndarray) -> None:
+        """Save the next image ``(S, S, 3)`` uint8, that of the row ``(P,)``.
 
         Raises
         ------
@@ -105,12 +112,12 @@ class Dataset:
         name = _name(self.there)
         try:
             save_png(self.folder / name, image)
-            self._writer.writerows(_lines([(name, shape.tolist())]))
+            self._writer.writerows(_lines([(name, row.tolist())]))
         except OSError as error:
             raise self._full(error) from error
         self.there += 1
 
-    def _read(self, alike: tuple[str, ...]) -> list[tuple[str, list[float]]]:
+    def _read(self, same: tuple[str, ...]) -> list[tuple[str, list[float]]]:
         """Return the rows of the table that there is, up to the first without its image.
 
         The last line of one that was killed may be half there; it does not count.
@@ -120,7 +127,7 @@ class Dataset:
         if not any_images and not how.exists() and not path.exists():
             return []
         try:
-            old = {name: json.loads(how.read_text(encoding="utf-8"))[name] for name in alike}
+            old = {name: json.loads(how.read_text(encoding="utf-8"))[name] for name in same}
             lines = []
             if any_images or path.exists():
                 with path.open(newline="", encoding="utf-8") as table:
@@ -130,24 +137,24 @@ class Dataset:
                 f"The folder {self.folder} has files that gdr render did not put there; name "
                 f"another folder."
             ) from None
-        for name in alike:
+        for name in same:
             if old[name] != self._how[name]:
                 raise BadSettings(
                     f"The folder {self.folder} has images of another {name} ({old[name]}, and "
                     f"not {self._how[name]}); name another folder."
                 )
         rows = []
-        for number, row in enumerate(list(csv.reader(lines))[1:]):
-            name, *values = row or [""]
+        for number, line in enumerate(list(csv.reader(lines))[1:]):
+            name, *values = line or [""]
             try:
-                shape = [float(value) for value in values]
+                row = [float(value) for value in values]
             except ValueError:
                 break
-            if len(shape) != parameters.COUNT or name != _name(number):
+            if len(row) != len(self._names) or name != _name(number):
                 break
             if not (self.folder / name).is_file():
                 break
-            rows.append((name, shape))
+            rows.append((name, row))
         return rows
 
     def _begin_table(self) -> None:
@@ -155,7 +162,7 @@ class Dataset:
         how, path = self.folder / HOW, self.folder / TABLE
         fresh = path.with_name(path.name + ".new")
         with fresh.open("w", newline="", encoding="utf-8") as table:
-            csv.writer(table).writerows([_COLUMNS, *_lines(self._rows)])
+            csv.writer(table).writerows([["file", *self._names], *_lines(self._rows)])
         # This one first: with it alone the folder is known to be ours.
         files.write_text(how, json.dumps(self._how, indent=1) + "\n")
         files.replace(fresh, path)
@@ -174,4 +181,4 @@ def _name(number: int) -> str:
 
 
 def _lines(rows: list[tuple[str, list[float]]]) -> list[list[str]]:
-    return [[name, *map(repr, shape)] for name, shape in rows]
+    return [[name, *map(repr, row)] for name, row in rows]

@@ -147,21 +147,24 @@ def from_hidden(
     Parameters
     ----------
     render
-        ``(N, 12)`` parameters to ``(N, S, S, 3)`` uint8 images.
+        Rows ``(N, P)`` of the scene to ``(N, S, S, 3)`` uint8 images.
     generator
         Source of the hidden samples.
     """
     from ..estimators.probability_model import ProbabilityModel
 
-    hidden = settings.targets.hidden
-    fixed = ProbabilityModel.from_settings(settings).fixed
-    model = ProbabilityModel(hidden, fixed)
-    z = model.sample(settings.targets.count, generator)
-    truth = {}
-    for k, (name, distribution) in enumerate(hidden.items()):
-        x = np.array([distribution.to_internal(value) for value in z[:, k].tolist()])
-        truth[name] = Truth(distribution, float(x.mean()), float(x.std()))
-    return TargetSet(render(model.to_parameters(z)), truth=truth)
+    sampler = settings.target_sampler()
+    # In the order in which a person named them: the first one is drawn first.
+    model = ProbabilityModel(settings.targets.hidden)
+    x = model.sample(settings.targets.count, generator).numpy()
+    truth = {
+        name: Truth(distribution, float(column.mean()), float(column.std()))
+        for (name, distribution), column in zip(
+            settings.targets.hidden.items(), x.T.astype(np.float64), strict=True
+        )
+    }
+    columns = [model.names.index(name) for name in sampler.names]
+    return TargetSet(render(sampler.rows(x[:, columns], 0, "targets")), truth=truth)
 
 
 def _read_image(

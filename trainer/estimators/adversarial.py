@@ -2,11 +2,11 @@
 """The reference method: an adversarial loss, moved by the score-function estimator.
 
 A discriminator ``D`` learns to tell targets (label 1) from renders (label 0). The model minimises
-``E[f(G(z))]``, ``z ~ p(z | psi)``, where ``f = -log D`` is the discriminator's loss with the label
+``E[f(G(x))]``, ``x ~ p(x | psi)``, where ``f = -log D`` is the discriminator's loss with the label
 of a target. The renderer ``G`` has no gradient, but the expectation has one (Williams 1992,
 REINFORCE)::
 
-    grad_psi E[f(G(z))] = E[(f(G(z)) - b) grad_psi log p(z | psi)]
+    grad_psi E[f(G(x))] = E[(f(G(x)) - b) grad_psi log p(x | psi)]
 
 for any baseline ``b`` that does not depend on the samples.
 
@@ -117,11 +117,11 @@ class Adversarial(Estimator):
     def propose(self) -> torch.Tensor:
         return self.model.sample(self.batch, self.generator)
 
-    def update(self, z: torch.Tensor, images: np.ndarray) -> StepReport:
+    def update(self, x: torch.Tensor, images: np.ndarray) -> StepReport:
         sim = _to_tensor(images, self.device)
         d_real, d_sim = self._step_discriminator(self._next_targets(), sim)
         if self.model_moves or d_real - d_sim >= self.options.gap:
-            self._step_model(z, sim)
+            self._step_model(x, sim)
         return StepReport(d_real, d_sim)
 
     def _step_discriminator(self, real: torch.Tensor, sim: torch.Tensor) -> tuple[float, float]:
@@ -137,13 +137,13 @@ class Adversarial(Estimator):
             log.info("D step: mean real %s mean sim %s", d_real, d_sim)
         return d_real, d_sim
 
-    def _step_model(self, z: torch.Tensor, sim: torch.Tensor) -> None:
+    def _step_model(self, x: torch.Tensor, sim: torch.Tensor) -> None:
         with torch.no_grad():
             out = self.discriminator(sim)
             sim_mean = _finite(out.mean().item())
             cost = self.loss(out, torch.ones_like(out)).cpu()
         self.s_optimizer.zero_grad()
-        (self.model.log_prob(z) * (cost - self.baseline)).mean().backward()
+        (self.model.log_prob(x) * (cost - self.baseline)).mean().backward()
         self.s_optimizer.step()
         newest = cost.mean().item()
         if self.model_moves:

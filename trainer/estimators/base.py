@@ -2,7 +2,8 @@
 """The estimator seam: how ``psi`` moves, given targets and renders.
 
 An estimator proposes parameters, is shown what they look like, and moves its probability model.
-It knows nothing of Blender, of files or of the person; the run loop does the rest.
+It speaks of the optimised parameters alone, in internal units (:mod:`gdr_core.families`), and knows
+nothing of the scene, of Blender, of files or of the person; the run loop does the rest.
 """
 
 from __future__ import annotations
@@ -94,8 +95,10 @@ class Estimator(ABC):
     ends_itself: ClassVar[bool] = False
     """Whether its reports say when it sees no reason to go on."""
 
-    varies_light: bool = False
-    """Whether the next proposals are to be rendered each in another, random light."""
+    mismatched: bool = False
+    """Whether it found that renders cannot be like the targets, and learns to look past such
+    differences: nuisances that are kept for this (:class:`gdr_core.roles.Random`) are then drawn
+    for the next renders."""
 
     check: Callable[[], None] = staticmethod(_go_on)
     """Called now and then in an update that takes long; may raise to leave it. The model is then as
@@ -103,11 +106,11 @@ class Estimator(ABC):
 
     @abstractmethod
     def propose(self) -> torch.Tensor:
-        """Return the parameters to render next, ``z`` of shape ``(n, K)``, on the CPU."""
+        """Return the parameters to render next, ``x`` of shape ``(n, K)``, on the CPU."""
 
     @abstractmethod
-    def update(self, z: torch.Tensor, images: np.ndarray) -> StepReport:
-        """Take the renders ``(n, S, S, 3)`` uint8 of ``z`` and move the model."""
+    def update(self, x: torch.Tensor, images: np.ndarray) -> StepReport:
+        """Take the renders ``(n, S, S, 3)`` uint8 of ``x`` and move the model."""
 
     def uncertainty(self) -> Uncertainty | None:
         """Return how well the distribution is known, or None for one that cannot tell."""

@@ -52,7 +52,7 @@ def compared(
     conclusion: Conclusion,
     targets: np.ndarray,
     model: ProbabilityModel,
-    render: Callable[[np.ndarray], np.ndarray],
+    render: Callable[[np.ndarray], np.ndarray | None],
     generator: torch.Generator,
 ) -> Conclusion:
     """Return the conclusion with a comparison of the targets and fresh renders of the model.
@@ -62,18 +62,18 @@ def compared(
     targets
         ``(N, S, S, 3)`` uint8.
     render
-        ``(M, 12)`` parameters to ``(M, S, S, 3)`` uint8 images; called once.
+        Parameters ``(M, K)`` in internal units to ``(M, S, S, 3)`` uint8 images, None where they
+        are too large to render; called once.
     generator
         Source of the samples and of the comparison's own chance.
     """
-    parameters = model.to_parameters(model.sample(fresh_renders(len(targets)), generator))
-    if not np.isfinite(parameters).all():
+    renders = render(model.sample(fresh_renders(len(targets)), generator).numpy())
+    if renders is None:
         return replace(
             conclusion,
             not_compared="The result was not compared with the targets: it reaches numbers that "
             "are too large to render.",
         )
-    renders = render(parameters)
     if len(targets) < two_sample_test.MIN_COUNT:
         return replace(
             conclusion,

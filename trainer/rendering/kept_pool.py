@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 REST_S = 1.0
 """How long workers may take to finish what nobody wants any more; else they are not kept."""
-_ASKED_FOR = ("grid", "samples", "camera")
+_ASKED_FOR = ("samples",)
 """Settings that go with each request, so that any worker will do."""
 
 
@@ -65,7 +65,7 @@ class KeptPool:
         self.keeps = True
         self._open = ExitStack()
         self._pool: RenderPool | None = None
-        self._needs: RenderSettings | None = None
+        self._needs: tuple[str, RenderSettings] | None = None
 
     def __enter__(self) -> KeptPool:
         return self
@@ -118,7 +118,9 @@ class KeptPool:
         return True
 
 
-def _needs(settings: RunSettings) -> RenderSettings:
-    """Return the settings that concern the workers, the others being set to their defaults."""
+def _needs(settings: RunSettings) -> tuple[str, RenderSettings]:
+    """Return the scene's digest, and the settings that concern the workers, the others being set to
+    their defaults."""
     defaults = RenderSettings()
-    return replace(settings.rendering, **{name: getattr(defaults, name) for name in _ASKED_FOR})
+    unasked = {name: getattr(defaults, name) for name in _ASKED_FOR}
+    return settings.scene.resolve().digest, replace(settings.rendering, **unasked)

@@ -12,16 +12,8 @@ import numpy as np
 class RenderPool(Protocol):
     """Where renders come from."""
 
-    def render(self, parameters: np.ndarray, lights: np.ndarray | None = None) -> np.ndarray:
-        """Return the images ``(N, S, S, 3)`` uint8 of the parameters ``(N, 12)``.
-
-        Parameters
-        ----------
-        parameters
-            In the order of :data:`gdr_core.supershape.parameters.NAMES`.
-        lights
-            ``(N,)`` uint32, as in :class:`gdr_core.messages.RenderRequest`; None for the scene's
-            own light.
+    def render(self, rows: np.ndarray) -> np.ndarray:
+        """Return the images ``(N, S, S, 3)`` uint8 of rows ``(N, P)`` of the run's scene.
 
         Raises
         ------
@@ -29,9 +21,7 @@ class RenderPool(Protocol):
             They cannot be rendered.
         """
 
-    def stream(
-        self, parameters: np.ndarray, lights: np.ndarray | None = None
-    ) -> Iterator[np.ndarray]:
+    def stream(self, rows: np.ndarray) -> Iterator[np.ndarray]:
         """Yield the same images some at a time, in their order, while later ones are rendered.
 
         How many there are at a time is the pool's to say. Its workers are kept busy while the

@@ -43,7 +43,6 @@ from . import checkpoint, device, lean_torch
 from .controls import Controls, StopCheck, Stopped
 from .folder import SHEET_EVERY, RunFolder
 from .history import History, Row
-from .light_seeds import light_seeds
 from .outcome import NOT_COMPARED, Outcome
 
 log = logging.getLogger(__name__)
@@ -111,6 +110,7 @@ class Optimization:
         self.observe = observe
         self.controls = controls
         self.truth: dict[str, Truth] = {}
+        self._sampler = settings.sampler()
         self._pool = pool
         self._folder = folder
         self._check = check
@@ -184,7 +184,7 @@ class Optimization:
             log.warning("%s", note)
         self._estimator = estimators.make(
             self.settings.training,
-            ProbabilityModel.from_settings(self.settings),
+            ProbabilityModel(self._sampler.start),
             found.images,
             self._device,
             torch.Generator().manual_seed(seed),
@@ -217,21 +217,21 @@ class Optimization:
 
     def _step(self) -> None:
         began = time.perf_counter()
-        z = self._estimator.propose()
-        parameters = self._estimator.model.to_parameters(z)
-        if not np.isfinite(parameters).all():
+        estimator, number = self._estimator, self._totals.renders
+        x = estimator.propose()
+        rows = self._sampler.rows(x.numpy(), number, mismatch=estimator.mismatched)
+        if not np.isfinite(rows).all():
             raise GdrError(
                 "The distribution reached numbers that are too large to render; start nearer to "
                 "the targets, with a smaller spread, or bound the parameters."
             )
-        lights = light_seeds(self._estimator, self._totals.renders, len(z))
-        renders = self._render(parameters, lights)
+        renders = self._render(rows)
         rendered = time.perf_counter()
         step = self._totals.step + 1
         if step == 1:
             self._folder.save_sheet("sim_samples_000", renders)
-        report = self._estimator.update(z, renders)
-        model = self._estimator.model
+        report = estimator.update(x, renders)
+        model = estimator.model
         if not (model.mean.isfinite().all() and model.std.isfinite().all()):
             raise GdrError(
                 f"The optimization diverged in step {step}: a mean or a spread is no finite "
@@ -240,7 +240,7 @@ class Optimization:
         ended = time.perf_counter()
         totals = self._totals
         totals.step = step
-        totals.renders += len(z)
+        totals.renders += len(x)
         totals.converged = report.converged
         totals.seconds["render"] += rendered - began
         totals.seconds["train"] += ended - rendered
@@ -252,14 +252,15 @@ class Optimization:
         self._record(report)
         self._save_checkpoint()
         # Not what was rendered: an estimator may try what it does not believe in.
-        believed = model.to_parameters(model.sample(PREVIEW_SAMPLES, self._preview))
-        self.observe(Samples(step=step, parameters=believed))
+        believed = model.sample(PREVIEW_SAMPLES, self._preview).numpy()
+        rows = self._sampler.rows(believed, PREVIEW_SAMPLES * step, "preview")
+        self.observe(Samples(step=step, rows=rows))
         if report.note:
             log.info("%s", report.note)
             self.observe(Notice(text=report.note))
 
-    def _render(self, parameters: np.ndarray, lights: np.ndarray | None = None) -> np.ndarray:
-        renders = self._pool.render(parameters, lights)
+    def _render(self, rows: np.ndarray) -> np.ndarray:
+        renders = self._pool.render(rows)
         if self._start_seconds is None:
             self._start_seconds = time.perf_counter() - self._began
         return renders
@@ -331,8 +332,11 @@ class Optimization:
             generator = torch.Generator().manual_seed(seed)
             model = self._estimator.model
 
-            def render(parameters: np.ndarray) -> np.ndarray:
-                renders = self._render(parameters)
+            def render(x: np.ndarray) -> np.ndarray | None:
+                rows = self._sampler.rows(x, 0, "conclusion")
+                if not np.isfinite(rows).all():
+                    return None
+                renders = self._render(rows)
                 self._folder.save_sheet("result", renders)
                 return renders
 
@@ -373,6 +377,7 @@ class Optimization:
                 "converged": totals.converged,
                 "seconds": totals.seconds,
                 "estimator_name": self.settings.training.estimator,
+                "scene": self._sampler.scene.digest,
                 "targets": self._digest,
                 "estimator": self._estimator.state_dict(),
             },
@@ -384,6 +389,11 @@ class Optimization:
             raise GdrError(
                 f"The run in {self._folder.path} used the estimator {state['estimator_name']}; "
                 f"it can only go on with that one."
+            )
+        if state.get("scene") != self._sampler.scene.digest:
+            raise GdrError(
+                f"The run in {self._folder.path} is about another scene, or the same one with "
+                f"other settings; go on with the scene as it was, or start a new run."
             )
         if state["targets"] != self._digest:
             raise GdrError(

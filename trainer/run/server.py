@@ -105,10 +105,10 @@ class Window(Controls):
     def _run(self, order: StartRun, pool: KeptPool) -> None:
         try:
             settings = settings_module.from_dict(order.settings)
+            run = Run(settings, Path(order.out), self.observe, self, order.resume, pool.lend)
         except GdrError as error:
             self.observe(Finished(status=RunStatus.FAILED, text=str(error), folder=order.out))
             raise
-        run = Run(settings, Path(order.out), self.observe, self, order.resume, pool.lend)
         run.execute()
 
     def observe(self, message: Message) -> None:

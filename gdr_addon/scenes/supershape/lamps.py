@@ -13,7 +13,8 @@ Highlights follow from the material, so that a light's own colour for them has n
 from __future__ import annotations
 
 import math
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 import bpy
 import numpy as np
@@ -53,6 +54,11 @@ class StudioLamps:
         for item in scene.collection.objects:
             if item.type == "MESH":
                 item.data.materials.append(self._material)
+
+    @contextmanager
+    def lit(self) -> Iterator[Callable[[look.Studio | None], None]]:
+        """Lend :meth:`show`."""
+        yield self.show
 
     def show(self, studio: look.Studio | None) -> None:
         """Light the scene with a studio, None for its own one."""

@@ -103,6 +103,31 @@ def studio() -> Studio:
     return Studio(DEFAULT_LIGHTS, (0.0, 0.0, 0.0))
 
 
+def workbench_shading() -> dict[str, object]:
+    """Return the settings of ``bpy.types.View3DShading`` that Workbench draws with."""
+    return {
+        "light": "STUDIO",
+        "studio_light": STUDIO_LIGHT,
+        "use_world_space_lighting": False,
+        "show_specular_highlight": True,
+        "color_type": "MATERIAL",
+        "show_backface_culling": False,
+        "show_xray": False,
+        "show_shadows": False,
+        "show_cavity": False,
+        "show_object_outline": OUTLINE,
+        "use_dof": False,
+    }
+
+
+def viewport_shading() -> dict[str, object]:
+    """Return the same for a viewport in Solid mode, with its background."""
+    return workbench_shading() | {
+        "background_type": "VIEWPORT",
+        "background_color": background_setting(),
+    }
+
+
 def background_setting() -> tuple[float, float, float]:
     """Return :data:`BACKGROUND` as ``View3DShading.background_color`` takes it.
 

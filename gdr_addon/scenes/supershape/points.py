@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What renderers ask of a batch before they draw it."""
+"""What rows say of a shape, and whether it can be drawn."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ....gdr_core.errors import BadSettings
 from ....gdr_core.supershape.parameters import COUNT
 from ....gdr_core.supershape.superformula import profile, surface
 
@@ -14,42 +13,18 @@ LIMIT = 1e4
 clip. Beyond it single precision no longer places an edge to the pixel."""
 
 
-def check_batch(parameters: np.ndarray, size: int) -> np.ndarray:
-    """Return ``parameters`` as ``(N, 12)`` float32.
+def split(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return what rows ``(N, 13)`` say of the form and of the light.
 
-    Raises
-    ------
-    BadSettings
-        Another shape, or a size that is no whole number from 8 to 2048.
+    Returns
+    -------
+    parameters
+        ``(N, 12)`` float32, in the order of :data:`gdr_core.supershape.parameters.NAMES`.
+    lights
+        ``(N,)`` uint32, seeds as in :func:`.random_light.studio_of`.
     """
-    parameters = np.asarray(parameters)
-    if parameters.ndim != 2 or parameters.shape[1] != COUNT or parameters.dtype.kind not in "fiu":
-        raise BadSettings(
-            f"A batch of parameters is an array of numbers of shape (N, {COUNT}), "
-            f"not {parameters.dtype} {parameters.shape}."
-        )
-    if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or not 8 <= size <= 2048:
-        raise BadSettings(f"The image size is {size}; give a whole number from 8 to 2048 pixels.")
-    return parameters.astype(np.float32, copy=False)
-
-
-def check_lights(lights: np.ndarray | None, count: int) -> np.ndarray:
-    """Return ``lights`` as ``(count,)`` uint32, zeros where they are None or empty.
-
-    Raises
-    ------
-    BadSettings
-        Another type, or another number of them.
-    """
-    if lights is None:
-        return np.zeros(count, dtype=np.uint32)
-    lights = np.asarray(lights)
-    if lights.dtype != np.uint32 or lights.shape not in ((0,), (count,)):
-        raise BadSettings(
-            f"The lights of {count} shapes are an array of uint32 of shape ({count},), or an "
-            f"empty one, not {lights.dtype} {lights.shape}."
-        )
-    return lights if len(lights) else np.zeros(count, dtype=np.uint32)
+    with np.errstate(over="ignore"):  # What is too large is infinite, and not drawn.
+        return rows[:, :COUNT].astype(np.float32), rows[:, COUNT].astype(np.uint32)
 
 
 def drawable_profiles(

@@ -17,10 +17,11 @@ import numpy as np
 from mathutils import Matrix, Vector
 
 from ....gdr_core import camera
-from ....gdr_core.supershape import superformula
+from ....gdr_core.supershape import superformula, view
 from ... import ids
 from ...run import contact_sheet
 from . import mesh as supershape_mesh
+from .points import split
 
 GRID = (32, 32)
 """Longitude and latitude resolution of a shape."""
@@ -37,7 +38,7 @@ _CHUNK = 2
 
 def _frame() -> Matrix:
     """Return the frame in which the preview lies: X right, Y up, Z towards the reference camera."""
-    rotation = camera.look_at(camera.REFERENCE_LOCATION, (0.0, 0.0, 0.0))[:3, :3].T
+    rotation = camera.look_at(view.LOCATION, (0.0, 0.0, 0.0))[:3, :3].T
     matrix = Matrix([list(map(float, row)) for row in rotation]).to_4x4()
     matrix.translation = matrix.to_3x3() @ Vector((0.0, _HEIGHT, 0.0))
     return matrix
@@ -165,8 +166,9 @@ class Updates:
         """Whether shapes wait to be moved."""
         return bool(self._queue)
 
-    def show(self, parameters: np.ndarray, count: int) -> None:
-        """Ask for the first ``count`` samples, ``(K, 12)``, to be shown, over what still waits."""
+    def show(self, rows: np.ndarray, count: int) -> None:
+        """Ask for the first ``count`` rows ``(K, P)`` to be shown, over what still waits."""
+        parameters = split(rows)[0]
         self._queue.clear()
         if len(parameters):
             self._queue.extend((n, parameters[n % len(parameters)]) for n in range(count))

@@ -11,6 +11,7 @@ import numpy as np
 from ....gdr_core.supershape import superformula
 from ... import ids
 from . import mesh as supershape_mesh
+from .points import split
 
 GRID = (100, 100)
 
@@ -35,6 +36,17 @@ def add(context: bpy.types.Context, parameters: np.ndarray) -> bpy.types.Object:
     shape.select_set(True)
     context.view_layer.objects.active = shape
     return shape
+
+
+def apply(context: bpy.types.Context, row: np.ndarray) -> str:
+    """Give the selected supershape, or a new one, the form of a row; return its name."""
+    parameters = split(row[None])[0][0]
+    shape = chosen(context)
+    if shape is None:
+        shape = add(context, parameters)
+    else:
+        set_parameters(shape, parameters)
+    return shape.name
 
 
 def set_parameters(shape: bpy.types.Object, parameters: np.ndarray) -> None:

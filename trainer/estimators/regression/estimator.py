@@ -84,16 +84,16 @@ class Regression(Estimator):
         self.planned = self.box.cover(max(40, options.first * len(unit)), generator)
 
     @property
-    def varies_light(self) -> bool:
-        """Whether the network is at work, which learns to look past the light."""
+    def mismatched(self) -> bool:
+        """Whether the network is at work, which learns to look past such differences."""
         return isinstance(self.reader, NetworkReader)
 
     def propose(self) -> torch.Tensor:
-        return self.model.from_internal(self.planned[: self.batch])
+        return self.planned[: self.batch]
 
-    def update(self, z: torch.Tensor, images: np.ndarray) -> StepReport:
-        self.renders.add(self.model.to_internal(z), thumbnails(images))
-        self.planned = self.planned[len(z) :]
+    def update(self, x: torch.Tensor, images: np.ndarray) -> StepReport:
+        self.renders.add(x.double(), thumbnails(images))
+        self.planned = self.planned[len(x) :]
         if len(self.planned):
             return StepReport(converged=False)
         self.probe.judge(self.renders, self.boxes)
@@ -202,7 +202,7 @@ class Regression(Estimator):
             "pictures": self.renders.pictures,
             "planned": self.planned,
             "prediction": vars(self.prediction) if self.prediction else None,
-            "varies_light": self.varies_light,
+            "mismatched": self.mismatched,
             "reader": self.reader.state_dict(),
             "probe": self.probe.state_dict(),
             "precise_rounds": self.precise_rounds,
@@ -210,7 +210,7 @@ class Regression(Estimator):
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        if state["varies_light"]:
+        if state["mismatched"]:
             self._look_past_light()
         self.reader.load_state_dict(state["reader"])
         self.probe.load_state_dict(state["probe"])

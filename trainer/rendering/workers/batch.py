@@ -16,8 +16,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gdr_core.errors import GdrError
-
 from .choice import MOST
 
 LARGEST_PART = 64
@@ -72,26 +70,27 @@ class Part:
 
     Attributes
     ----------
-    parameters, lights
-        Of these rows; no lights for the scene's own.
+    span
+        Where they are in the batch.
+    rows
+        ``(n, P)`` float64.
     losses
         Workers that were lost over it.
     wanted
         False once its batch has been given up: its answer is dropped.
     """
 
-    rows: slice
-    parameters: np.ndarray
-    lights: np.ndarray
+    span: slice
+    rows: np.ndarray
     losses: int = 0
     wanted: bool = True
 
     def __len__(self) -> int:
-        return len(self.parameters)
+        return len(self.rows)
 
     def in_words(self, count: int) -> str:
         """Say which of ``count`` shapes these are."""
-        first, last = self.rows.start + 1, self.rows.stop
+        first, last = self.span.start + 1, self.span.stop
         return (
             f"shape ({last} of {count})"
             if first == last
@@ -107,10 +106,8 @@ class Batch:
 
     Parameters
     ----------
-    parameters
-        ``(N, 12)``.
-    lights
-        ``(N,)`` or None for the scene's own.
+    rows
+        ``(N, P)``.
     size
         Width and height of an image in pixels.
     workers
@@ -133,23 +130,14 @@ class Batch:
 
     def __init__(
         self,
-        parameters: np.ndarray,
-        lights: np.ndarray | None,
+        rows: np.ndarray,
         size: int,
         workers: int = 1,
         largest: int = LARGEST_PART,
     ):
-        parameters = np.ascontiguousarray(parameters, dtype=np.float32)
-        count = len(parameters)
-        if lights is not None and lights.shape != (count,):
-            # In parts too many or too few would not be seen.
-            raise GdrError(f"{count} shapes cannot be rendered in lights of shape {lights.shape}.")
-        lights = np.empty(0, dtype=np.uint32) if lights is None else lights
-        self.count = count
-        self.waiting = deque(
-            Part(rows, parameters[rows], lights[rows] if len(lights) else lights)
-            for rows in cuts(count, workers, largest)
-        )
+        rows = np.ascontiguousarray(rows, dtype=np.float64)
+        self.count = len(rows)
+        self.waiting = deque(Part(span, rows[span]) for span in cuts(self.count, workers, largest))
         self.missing = len(self.waiting)
         self.ahead: int | None = None
         self._image = (size, size, 3)
@@ -160,7 +148,7 @@ class Batch:
     @classmethod
     def of_parts(cls, parts: Iterable[Part], count: int, size: int) -> Batch:
         """Return these parts of a batch of ``count`` shapes, as a batch of which others are not."""
-        batch = cls(np.empty((0, 0)), None, size)
+        batch = cls(np.empty((0, 0)), size)
         batch.count = count
         batch.waiting.extend(parts)
         batch.missing = len(batch.waiting)
@@ -173,7 +161,7 @@ class Batch:
             return bool(self.waiting)
         part = self.waiting[0]
         # The one that all others wait for always may.
-        return self._out + len(part) <= self.ahead or part.rows.start == self._next
+        return self._out + len(part) <= self.ahead or part.span.start == self._next
 
     def hand_out(self) -> Part:
         """Return the part that is next."""
@@ -186,7 +174,7 @@ class Batch:
         parts = [part for part in parts if part.wanted]
         self._out -= sum(map(len, parts))
         # In their order, whoever was lost first, so that the one that is next is never behind.
-        self.waiting = deque(sorted((*parts, *self.waiting), key=lambda part: part.rows.start))
+        self.waiting = deque(sorted((*parts, *self.waiting), key=lambda part: part.span.start))
 
     def pieces(self, part: Part) -> list[Part]:
         """Cut a part over which workers were lost, so that it gets clear which shape is to blame.
@@ -195,15 +183,14 @@ class Batch:
         """
         found = cuts(len(part), 1, WORTH_A_WORKER if part.losses < 2 else 1)
         self.missing += len(found) - 1
-        start = part.rows.start
+        start = part.span.start
         return [
             Part(
-                slice(start + rows.start, start + rows.stop),
-                part.parameters[rows],
-                part.lights[rows] if len(part.lights) else part.lights,
+                slice(start + span.start, start + span.stop),
+                part.rows[span],
                 part.losses,
             )
-            for rows in found
+            for span in found
         ]
 
     def fits(self, part: Part, images: np.ndarray) -> bool:
@@ -212,7 +199,7 @@ class Batch:
 
     def put(self, part: Part, *images: np.ndarray) -> None:
         """Take the images of a part, in one array or in several, one after the other."""
-        start = part.rows.start
+        start = part.span.start
         for some in images:
             self._found[start] = some
             start += len(some)
@@ -228,8 +215,8 @@ class Batch:
 
     def images_of(self, part: Part) -> list[np.ndarray]:
         """Return, and forget, the images of a part that has been rendered."""
-        found, start = [], part.rows.start
-        while start < part.rows.stop:
+        found, start = [], part.span.start
+        while start < part.span.stop:
             found.append(self._found.pop(start))
             start += len(found[-1])
         return found

@@ -59,7 +59,7 @@ class LocalPool:
     Parameters
     ----------
     settings
-        ``rendering`` and ``training.size`` are used.
+        ``scene``, ``rendering`` and ``training.size`` are used.
     check
         Called while waiting; may raise to leave.
     log_dir
@@ -115,6 +115,7 @@ class LocalPool:
         tell: Callable[[str], None],
     ) -> None:
         """Take over what belongs to one run."""
+        self._scene = settings.scene.resolve()
         self._rendering = settings.rendering
         self._size = settings.training.size
         self._check = check
@@ -147,7 +148,7 @@ class LocalPool:
         """See :class:`trainer.rendering.kept_pool.Lasting`."""
         self._check, self._tell = _nothing, log.info
         deadline = time.monotonic() + seconds
-        nothing = Batch(np.empty((0, 12)), None, self._size)
+        nothing = Batch.of_parts((), 0, self._size)
         self._give_up()
         try:
             while not self._all_free():
@@ -182,23 +183,21 @@ class LocalPool:
         for worker in self._ending:
             worker.join()
 
-    def render(self, parameters: np.ndarray, lights: np.ndarray | None = None) -> np.ndarray:
+    def render(self, rows: np.ndarray) -> np.ndarray:
         """See :class:`trainer.rendering.pool.RenderPool`."""
-        batch = self._batch(parameters, lights)
+        batch = self._batch(rows)
         self.render_batch(batch)
         return batch.together(batch.finished())
 
-    def stream(
-        self, parameters: np.ndarray, lights: np.ndarray | None = None
-    ) -> Iterator[np.ndarray]:
+    def stream(self, rows: np.ndarray) -> Iterator[np.ndarray]:
         """See :class:`trainer.rendering.pool.RenderPool`."""
-        batch = self._batch(parameters, lights)
+        batch = self._batch(rows)
         batch.ahead = most_ahead(self._count, self._in_flight, self._largest(), self._size)
         for _ in self._turns(batch):
             yield from batch.finished()
 
-    def _batch(self, parameters: np.ndarray, lights: np.ndarray | None) -> Batch:
-        return Batch(parameters, lights, self._size, self._count, self._largest())
+    def _batch(self, rows: np.ndarray) -> Batch:
+        return Batch(rows, self._size, self._count, self._largest())
 
     def _largest(self) -> int:
         return largest_part(self._rendering.renderer, self._size)
@@ -316,15 +315,13 @@ class LocalPool:
     def _send(self, worker: Worker, part: Part) -> None:
         request = RenderRequest(
             id=next(self._ids),
-            parameters=part.parameters,
+            scene=self._scene,
+            rows=part.rows,
             size=self._size,
             renderer=self._rendering.renderer,
-            grid=self._rendering.grid,
             samples=self._rendering.samples,
             denoise=self._rendering.denoise,
             device=self._rendering.device,
-            camera=self._rendering.camera,
-            lights=part.lights,
         )
         worker.send(part, request)
 
@@ -411,7 +408,7 @@ class LocalPool:
             first = parts[0]
             first.losses += 1
             if first.losses >= MAX_LOSSES:
-                log.info("The shapes were %s", first.parameters.tolist())
+                log.info("The shapes were %s", first.rows.tolist())
                 raise GdrError(
                     f"{first.losses} render workers in a row were lost over the same "
                     f"{first.in_words(batch.count)}. Of the last one: {loss}."

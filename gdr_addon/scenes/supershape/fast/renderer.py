@@ -2,9 +2,9 @@
 """The fast renderer: a ray for each pixel of a whole batch.
 
 The spherical product makes a supershape from two profile curves, so a small texture of them
-(:mod:`.fast_curves`) is all that the shaders need; no mesh is ever built or uploaded. The first
-draw (:mod:`.fast_place_shader`) casts a ray for each pixel of an atlas, a tile a shape, and finds
-which place of the surface it meets; the second (:mod:`.fast_light_shader`) lights the pixels as
+(:mod:`.curves`) is all that the shaders need; no mesh is ever built or uploaded. The first
+draw (:mod:`.place_shader`) casts a ray for each pixel of an atlas, a tile a shape, and finds
+which place of the surface it meets; the second (:mod:`.light_shader`) lights the pixels as
 Blender's Solid mode does.
 """
 
@@ -16,9 +16,11 @@ from itertools import pairwise
 import gpu
 import numpy as np
 
-from .....gdr_core.camera import Camera
+from .....gdr_core.supershape.scene import SUPERSHAPE, SupershapeOptions
+from .....gdr_core.supershape.view import reference_camera
+from ....renderers.rows import check_rows
 from .. import look
-from ..points import check_batch, check_lights, drawable_profiles
+from ..points import drawable_profiles, split
 from ..random_light import SCENE_LIGHT, studio_of
 from . import curves as fast_curves
 from . import light_shader, place_shader, rays
@@ -39,33 +41,28 @@ class FastRenderer:
 
     Parameters
     ----------
-    camera
-        The view on every shape.
-    grid
-        Longitude and latitude resolution.
+    options
+        The scene's, filled.
     samples
         Samples a pixel: a square number. Images are drawn that many times as large and averaged,
         as they are shown.
     """
 
-    def __init__(self, camera: Camera, grid: tuple[int, int], samples: int = 1) -> None:
-        self._grid = grid
+    def __init__(self, options: SupershapeOptions, samples: int = 1) -> None:
+        self._grid = options.grid
         self._fold = math.isqrt(samples)
         self._place_shader = place_shader.compile_shader()
         self._light_shader = light_shader.compile_shader()
         self._tiles = tile_batch()
-        self._view, self._projection = camera.arrays()
+        self._view, self._projection = (options.camera or reference_camera()).arrays()
         self._rays = _uniform_buffer(rays.uniforms(self._view, self._projection))
         self._studio = look.studio()
         self._uniforms = self._uniforms_of(SCENE_LIGHT)
         self._atlases: list[Atlas] = []
 
-    def render(
-        self, parameters: np.ndarray, size: int, lights: np.ndarray | None = None
-    ) -> np.ndarray:
+    def render(self, rows: np.ndarray, size: int) -> np.ndarray:
         """Return ``(N, size, size, 3)`` uint8 images, first row on top."""
-        parameters = check_batch(parameters, size)
-        lights = check_lights(lights, len(parameters))
+        parameters, lights = split(check_rows(rows, len(SUPERSHAPE.parameters), size))
         images = np.empty((len(parameters), size, size, 3), dtype=np.uint8)
         # As many as the texture of their curves holds.
         most = gpu.capabilities.max_texture_size_get() // fast_curves.ROWS

@@ -69,7 +69,7 @@ class RayHost:
         Parameters
         ----------
         parts
-            Each with ``first`` (its place in the batch), ``parameters`` and ``lights``.
+            Each with ``first`` (its place in the batch) and ``rows``.
 
         Returns
         -------
@@ -81,10 +81,7 @@ class RayHost:
             for a person.
         """
         started, rendered = time.perf_counter(), self._pool.seconds_rendering
-        todo = [
-            Part(slice(p["first"], p["first"] + len(p["parameters"])), p["parameters"], p["lights"])
-            for p in parts
-        ]
+        todo = [Part(slice(p["first"], p["first"] + len(p["rows"])), p["rows"]) for p in parts]
         batch = Batch.of_parts(todo, count, self._size)
         answer: dict[str, Any] = {"trouble": "", "to_blame": ""}
         together = travelling(sum(map(len, todo)), self._size)

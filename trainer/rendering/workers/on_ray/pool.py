@@ -121,28 +121,26 @@ class RayPool:
         finally:
             self._cluster.leave()
 
-    def render(self, parameters: np.ndarray, lights: np.ndarray | None = None) -> np.ndarray:
+    def render(self, rows: np.ndarray) -> np.ndarray:
         """See :class:`trainer.rendering.pool.RenderPool`."""
-        batch = self._batch(parameters, lights)
+        batch = self._batch(rows)
         for _ in self._turns(batch):
             pass
         return batch.together(batch.finished())
 
-    def stream(
-        self, parameters: np.ndarray, lights: np.ndarray | None = None
-    ) -> Iterator[np.ndarray]:
+    def stream(self, rows: np.ndarray) -> Iterator[np.ndarray]:
         """See :class:`trainer.rendering.pool.RenderPool`."""
-        batch = self._batch(parameters, lights)
+        batch = self._batch(rows)
         batch.ahead = 0  # Set when parts are handed out, for the workers that there are then.
         for _ in self._turns(batch):
             yield from batch.finished()
 
-    def _batch(self, parameters: np.ndarray, lights: np.ndarray | None) -> Batch:
-        most = most_workers(self._rendering.renderer, len(parameters))
+    def _batch(self, rows: np.ndarray) -> Batch:
+        most = most_workers(self._rendering.renderer, len(rows))
         if most > self._most_workers:
             self._most_workers = most
             self._look_at_nodes()
-        return Batch(parameters, lights, self._size, len(self._workers), self._largest())
+        return Batch(rows, self._size, len(self._workers), self._largest())
 
     def _largest(self) -> int:
         return largest_part(self._rendering.renderer, self._size)
@@ -435,7 +433,11 @@ def _order(settings: RunSettings) -> dict[str, Any]:
     """Return what each worker is told when it starts."""
     rendering = msgspec.structs.replace(settings.rendering, pool="local", workers=1)
     plain = settings_module.to_dict(
-        RunSettings(training=TrainingSettings(size=settings.training.size), rendering=rendering)
+        RunSettings(
+            scene=settings.scene,
+            training=TrainingSettings(size=settings.training.size),
+            rendering=rendering,
+        )
     )
     script = os.path.relpath(blender.WORKER_SCRIPT, ROOT)
     return {"code": code_id(), "settings": plain, "script": script}

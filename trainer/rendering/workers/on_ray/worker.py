@@ -106,10 +106,7 @@ class RayWorker:
 
     def send(self, parts: list[Part], count: int) -> None:
         """Ask for parts of a batch of ``count`` shapes."""
-        plain = [
-            {"first": part.rows.start, "parameters": part.parameters, "lights": part.lights}
-            for part in parts
-        ]
+        plain = [{"first": part.span.start, "rows": part.rows} for part in parts]
         if not self.calls:
             self._quiet.restart()
         messages = len(travelling(sum(map(len, parts)), self._size))

@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import bpy
+import numpy as np
 
-from ...gdr_core.supershape.parameters import NAMES, from_values
-from .. import ids
-from ..scenes.supershape import shape
-from ..settings import from_scene
+from ... import ids
+from ...settings import from_scene
+from . import shape
+from .points import split
 
 
 class GDR_OT_add_supershape(bpy.types.Operator):
@@ -28,13 +29,7 @@ class GDR_OT_add_supershape(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Add the object, and make it the active one."""
-        settings = from_scene.to_settings(context.scene, with_camera=False)
-        starts = {name: settings.start_of(name) for name in NAMES}
-        values = {
-            name: start.distribution.to_value(start.distribution.mean)
-            if start.distribution
-            else start.value
-            for name, start in starts.items()
-        }
-        shape.add(context, from_values(values))
+        sampler = from_scene.to_settings(context.scene, evaluate=False).sampler()
+        middle = np.array([[start.mean for start in sampler.start.values()]])
+        shape.add(context, split(sampler.rows(middle, 0, "preview"))[0][0])
         return {"FINISHED"}

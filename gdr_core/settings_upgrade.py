@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads what earlier versions wrote as ``config.toml``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def upgraded(data: dict[str, Any]) -> dict[str, Any]:
+    """Return plain settings in today's layout; those of today as they are.
+
+    Schema 1 knew one scene. Its grid and camera stood under ``rendering``, and a parameter had a
+    value or a distribution, where it has a role today.
+    """
+    if data.get("schema", 1) != 1 or not _is_first(data):
+        return data
+    rendering = dict(data.get("rendering", {}))
+    options = {name: rendering.pop(name) for name in ("grid", "camera") if name in rendering}
+    found = data | {"schema": 2, "rendering": rendering}
+    if options:
+        found["scene"] = {"options": options}
+    if isinstance(data.get("parameters"), dict):
+        found["parameters"] = {name: _role(old) for name, old in data["parameters"].items()}
+    return found
+
+
+def _is_first(data: dict[str, Any]) -> bool:
+    """Whether these are settings of schema 1: they say so, or have what only that one has.
+
+    A file that a person writes need not name its schema.
+    """
+    if "schema" in data:
+        return True
+    rendering, parameters = data.get("rendering", {}), data.get("parameters", {})
+    if isinstance(rendering, dict) and {"grid", "camera"} & rendering.keys():
+        return True
+    old = parameters.values() if isinstance(parameters, dict) else ()
+    return any(isinstance(value, dict) and "role" not in value for value in old)
+
+
+def _role(old: Any) -> Any:
+    if not isinstance(old, dict) or "role" in old:
+        return old
+    if "distribution" in old:
+        return {"role": "optimise", "distribution": old["distribution"]}
+    return {"role": "fixed", **old}
