@@ -18,7 +18,7 @@ class GDR_OT_frame_preview(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Allow it in a 3D view when there is a preview."""
-        if scenes.module().preview().find(context.scene) is None:
+        if scenes.module().preview_module().find(context.scene) is None:
             cls.poll_message_set("There is no preview in this scene")
             return False
         if context.region_data is None or context.region_data.view_perspective == "CAMERA":
@@ -28,4 +28,6 @@ class GDR_OT_frame_preview(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Move the view, not any camera."""
-        return {"FINISHED"} if scenes.module().preview().frame_area(context) else {"CANCELLED"}
+        return (
+            {"FINISHED"} if scenes.module().preview_module().frame_area(context) else {"CANCELLED"}
+        )

@@ -22,12 +22,12 @@ class GDR_OT_remove_preview(bpy.types.Operator):
         if controller.active():
             cls.poll_message_set("The run at work shows its samples there; stop it first")
             return False
-        if scenes.module().preview().find(context.scene) is None:
+        if scenes.module().preview_module().find(context.scene) is None:
             cls.poll_message_set("There is no preview in this scene")
             return False
         return True
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Remove it."""
-        scenes.module().preview().remove(context.scene)
+        scenes.module().preview_module().remove(context.scene)
         return {"FINISHED"}

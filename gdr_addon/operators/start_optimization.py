@@ -66,7 +66,7 @@ class GDR_OT_start_optimization(bpy.types.Operator):
         if bpy.app.background:
             return self._wait()
         if context.scene.gdr.use_preview and context.scene.gdr.preview_frame:
-            scenes.module().preview().frame_area(context)
+            scenes.module().preview_module().frame_area(context)
         return {"FINISHED"}
 
     def _wait(self) -> set[str]:

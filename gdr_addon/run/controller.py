@@ -137,7 +137,7 @@ def start(
         rows=gdr.preview_rows,
         keep_preview=gdr.preview_keep,
         show_preview=gdr.use_preview and not bpy.app.background,
-        preview=scenes.module(settings.scene.name).preview(),
+        preview=scenes.module(settings.scene.name).preview_module(),
     )
     _last = _run.view
     # First of all: whatever fails below, the run is watched and can be stopped.

@@ -70,7 +70,7 @@ class SceneModule(Protocol):
         """Return the scene's own renderer, where it lists one."""
         ...
 
-    def preview(self) -> ModuleType:
+    def preview_module(self) -> ModuleType:
         """Return what shows the newest samples in the viewport."""
         ...
 

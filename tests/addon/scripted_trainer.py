@@ -29,9 +29,11 @@ from gdr_core.messages import (
     pack,
     unpack,
 )
-from gdr_core.supershape.parameters import defaults
+from gdr_core.settings import RunSettings
 
 STEPS = 5
+
+ROW = RunSettings().scene.resolve().row()
 
 
 class Trainer:
@@ -52,7 +54,7 @@ class Trainer:
         while not isinstance(order, StartRun):  # Of the run before, come too late.
             assert isinstance(order, StopRun), order
             order = unpack(self.channel.recv(timeoutms=30_000))
-        assert order.settings["schema"] == 1
+        assert order.settings["schema"] == 2
         self.out = order.out
         self.paused = self.stopping = False
         self.status(RunStatus.STARTING, "Starting")
@@ -86,7 +88,7 @@ class Trainer:
                 std={"m1": 0.3, "m2": 0.2},
             )
         )
-        self.say(Samples(step=number, parameters=np.stack([defaults() + number] * 16)))
+        self.say(Samples(step=number, rows=np.stack([ROW + number] * 16)))
 
     def run(self, pause=0.02):
         for number in range(self.steps + 1):

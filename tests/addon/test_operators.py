@@ -11,6 +11,7 @@ from gdr.gdr_addon import ids, text
 from gdr.gdr_addon.panels.run import icon_of, progress_of
 from gdr.gdr_addon.run import controller, kept_trainer, run_state
 from gdr.gdr_addon.run.run_view import RunView
+from gdr.gdr_addon.scenes.supershape import preview
 from gdr.gdr_addon.settings import preferences, trainer_check
 from gdr.gdr_addon.settings.from_scene import to_settings
 from gdr.gdr_core.families import Distribution
@@ -187,7 +188,7 @@ def test_what_a_check_says(output, status, words):
 def test_a_view_takes_in_what_happens(scene):
     view = RunView.starting(to_settings(scene), "/x")
     assert [p.name for p in view.parameters] == ["m1", "m2"]
-    assert view.fixed["n1_1"] == 3.0
+    assert view.sampler.names == ("m1", "m2")
     view.apply(
         Progress(
             step=4,
@@ -304,7 +305,7 @@ def test_errors_are_written_in_internal_units():
 
 
 def test_a_run_knows_its_scene_by_another_name(scene):
-    run = controller._Run(None, RunView(), scene.session_uid, 4, True, True)
+    run = controller._Run(None, RunView(), scene.session_uid, 4, True, True, preview)
     scene.name = "Renamed"
     assert run.scene == scene
     other = bpy.data.scenes.new("Scene")

@@ -29,9 +29,14 @@ def _names():
     }
 
 
+def _rows(parameters):
+    """Return shapes ``(K, 12)`` in the scene's own light as rows."""
+    return np.column_stack((parameters, np.zeros(len(parameters))))
+
+
 def _show(scene, parameters, count):
     updates = preview.Updates()
-    updates.show(parameters, count)
+    updates.show(_rows(parameters), count)
     return updates, updates.work(scene, time.perf_counter, time.perf_counter() + 10)
 
 
@@ -89,7 +94,7 @@ def test_a_shape_that_explodes_stays_in_its_cell(scene):
 def test_work_stops_at_its_time(scene):
     preview.build(scene, 4)
     updates = preview.Updates()
-    updates.show(defaults()[None], 16)
+    updates.show(_rows(defaults()[None]), 16)
     ticks = iter(range(100))
     assert updates.work(scene, lambda: next(ticks), 2)
     assert updates.pending
@@ -131,6 +136,7 @@ def test_a_shape_in_edit_mode_is_passed_over(scene):
         _show(scene, np.stack([defaults()] * 4), 4)
     finally:
         bpy.ops.object.mode_set(mode="OBJECT")
+    assert all(vertex.co.length == 0.0 for vertex in _shape(scene, 0).data.vertices)
     assert _shape(scene, 1).data.vertices[0].co.length > 0.0
 
 

@@ -94,7 +94,7 @@ def test_importing_needs_no_bpy(tmp_path):
         "sys.modules['gdr'] = module\n"
         "path = list(sys.path)\n"
         "spec.loader.exec_module(module)\n"
-        "import gdr.gdr_addon, gdr.gdr_addon.session, gdr.gdr_addon.run_view\n"
+        "import gdr.gdr_addon, gdr.gdr_addon.run.session, gdr.gdr_addon.run.run_view\n"
         "assert sys.path == path\n"
         "assert 'bpy' not in [n for n, m in sys.modules.items() if m is not None]\n"
     )

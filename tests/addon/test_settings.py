@@ -2,6 +2,7 @@
 """The panel's settings and those of a run are the same thing."""
 
 import bpy
+import msgspec
 import numpy as np
 import pytest
 from gdr.gdr_addon.scenes.supershape import preview
@@ -10,6 +11,7 @@ from gdr.gdr_core import camera, settings
 from gdr.gdr_core.families import Distribution
 from gdr.gdr_core.sampling import SAMPLES
 from gdr.gdr_core.settings import DEFAULT_ESTIMATOR, PACES, RunSettings, TargetSettings
+from gdr.gdr_core.supershape import view
 from gdr.gdr_core.supershape.parameters import NAMES, PARAMETERS
 
 from trainer import estimators
@@ -22,14 +24,14 @@ DEMO = RunSettings(
 def test_an_untouched_panel_is_the_reference_methods_demo(scene):
     found = from_scene.to_settings(scene)
     found.check()
-    assert settings.to_dict(found) == settings.to_dict(DEMO)
+    assert settings.to_dict(found.filled()) == settings.to_dict(DEMO)
 
 
 def test_a_scene_that_no_panel_has_met_is_the_demo_too(addon):
     scene = bpy.data.scenes.new("Other")
     assert len(scene.gdr.parameters) == 0
     found = from_scene.to_settings(scene)
-    assert settings.to_dict(found) == settings.to_dict(DEMO)
+    assert settings.to_dict(found.filled()) == settings.to_dict(DEMO)
 
 
 def test_filling_keeps_what_is_there(scene):
@@ -48,7 +50,8 @@ def test_folder_and_numbers_arrive(scene, tmp_path):
     gdr = scene.gdr
     gdr.target, gdr.folder = "FOLDER", str(tmp_path)
     gdr.batch, gdr.steps, gdr.max_renders, gdr.seed = 32, 7, 640, 5
-    gdr.size, gdr.renderer, gdr.grid = "128", "solid", (40, 30)
+    gdr.size, gdr.renderer = "128", "solid"
+    scene.gdr_supershape.grid = (40, 30)
     item = gdr.parameters["n1_1"]
     item.mode, item.family = "OPTIMISE", "bounded"
     item.low, item.high, item.mean, item.std = 1.0, 9.0, -0.25, 0.7
@@ -61,7 +64,7 @@ def test_folder_and_numbers_arrive(scene, tmp_path):
     assert found.targets.hidden == {}
     assert (found.training.batch, found.training.steps, found.training.max_renders) == (32, 7, 640)
     assert (found.seed, found.training.size) == (5, 128)
-    assert (found.rendering.renderer, found.rendering.grid) == ("solid", (40, 30))
+    assert (found.rendering.renderer, found.scene.options["grid"]) == ("solid", [40, 30])
     assert found.rendering.samples == 1
     assert (found.rendering.workers, found.rendering.blender) == (3, "/x/blender")
     assert (found.rendering.worker_memory, found.rendering.recycle_after) == (900, 500)
@@ -74,9 +77,10 @@ def test_folder_and_numbers_arrive(scene, tmp_path):
 
 def test_what_the_grid_leaves_open_follows_the_image_size(scene):
     gdr = scene.gdr
-    assert from_scene.to_settings(scene).rendering.grid == (100, 100)
-    gdr.size, gdr.grid = "256", (0, 50)
-    assert from_scene.to_settings(scene).rendering.grid == (148, 50)
+    assert from_scene.to_settings(scene).scene.options["grid"] == [100, 100]
+    gdr.size = "256"
+    scene.gdr_supershape.grid = (0, 50)
+    assert from_scene.to_settings(scene).scene.options["grid"] == [148, 50]
 
 
 def test_how_cycles_renders_arrives(scene):
@@ -110,9 +114,7 @@ def test_problems_are_sentences(scene):
     gdr.target = "HIDDEN"
     for item in gdr.parameters:
         item.mode = "FIX"
-    assert from_scene.problem(scene) == (
-        "Every parameter is fixed; choose at least one to optimise."
-    )
+    assert from_scene.problem(scene) == ("No parameter is optimised; choose one at least.")
 
 
 def test_readable_units_are_views_on_the_stored_numbers(scene):
@@ -143,20 +145,20 @@ def test_every_parameter_starts_usable_in_every_family(scene, family):
 
 def test_a_camera_in_the_reference_place_is_the_reference_camera(scene):
     data = bpy.data.cameras.new("Reference")
-    data.lens, data.sensor_width, data.sensor_fit = camera.REFERENCE_LENS_MM, 36.0, "AUTO"
+    data.lens, data.sensor_width, data.sensor_fit = view.LENS_MM, 36.0, "AUTO"
     data.clip_start, data.clip_end = 0.1, 100.0
     thing = bpy.data.objects.new("Reference", data)
     scene.collection.objects.link(thing)
     thing.matrix_world = preview.Matrix(
-        camera.look_at(camera.REFERENCE_LOCATION, (0, 0, 0)).tolist()
+        camera.look_at(view.LOCATION, (0, 0, 0)).tolist()
     ).inverted()
     thing.scale = thing.scale * 2.0
-    scene.gdr.camera = thing
+    scene.gdr_supershape.camera = thing
     # The render's own aspect ratio must not matter.
     scene.render.resolution_x, scene.render.resolution_y = 1920, 1080
     bpy.context.view_layer.update()
-    found = from_scene.to_settings(scene).rendering.camera
-    for mine, reference in zip(found.arrays(), camera.Camera.reference().arrays(), strict=True):
+    found = msgspec.convert(from_scene.to_settings(scene).scene.options["camera"], camera.Camera)
+    for mine, reference in zip(found.arrays(), view.reference_camera().arrays(), strict=True):
         np.testing.assert_allclose(mine, reference, atol=1e-4)
 
 

@@ -8,20 +8,20 @@ import pytest
 import tomli_w
 
 from gdr_core import messages, settings
-from gdr_core.camera import Camera
 from gdr_core.errors import BadSettings
 from gdr_core.families import Distribution
+from gdr_core.roles import Fixed, Optimise, Random
 from gdr_core.sampling import SAMPLES
 from gdr_core.settings import (
     PACES,
     RENDERERS,
     RenderSettings,
     RunSettings,
-    Start,
+    SceneSettings,
     TargetSettings,
     TrainingSettings,
 )
-from gdr_core.supershape.resolution import settled_grid
+from gdr_core.supershape.view import reference_camera
 
 HIDDEN = TargetSettings(hidden={"m1": Distribution(mean=2.25, std=0.1)})
 
@@ -31,23 +31,31 @@ def test_settings_survive_toml(tmp_path):
         seed=7,
         targets=HIDDEN,
         training=TrainingSettings(options={"gap": 0.5}, size=128),
-        rendering=RenderSettings(
-            renderer="solid", camera=Camera.reference(), worker_memory=900, recycle_after=500
-        ),
-        parameters={"n1_1": Start(value=2.0), "m1": Start(distribution=Distribution())},
+        scene=SceneSettings(options={"camera": msgspec.to_builtins(reference_camera())}),
+        rendering=RenderSettings(renderer="solid", worker_memory=900, recycle_after=500),
+        parameters={
+            "n1_1": Fixed(value=2.0),
+            "m1": Optimise(distribution=Distribution()),
+            "light": Random(distribution=Distribution(family="uniform", low=1.0, high=9.0)),
+        },
     )
     path = tmp_path / "config.toml"
     path.write_text(tomli_w.dumps(settings.to_dict(original)))
-    assert settings.from_toml(path) == original
+    found = settings.from_toml(path)
+    assert settings.to_dict(found) == settings.to_dict(original)
+    assert found.scene.resolve().digest == original.scene.resolve().digest
+    assert found.roles == original.roles
 
 
 def test_defaults_are_the_reference_methods_demo():
     default = RunSettings(targets=HIDDEN)
     default.check()
     assert default.optimised == ("m1", "m2")
-    assert default.start_of("m1").distribution == Distribution(mean=1.2, std=0.4)
-    assert default.start_of("m2").distribution == Distribution(mean=3.0, std=0.4)
-    assert default.start_of("n1_1").value == 3.0
+    assert default.sampler().start == {
+        "m1": Distribution(mean=1.2, std=0.4),
+        "m2": Distribution(mean=3.0, std=0.4),
+    }
+    assert default.roles["n1_1"] == Fixed(value=3.0)
     assert (default.training.estimator, default.training.size) == ("regression", 64)
 
 
@@ -67,15 +75,17 @@ def test_a_file_with_its_numbers_is_read_as_it_is(tmp_path):
     path = tmp_path / "config.toml"
     path.write_text(
         '[training]\nestimator = "adversarial"\nbatch = 64\nsteps = 56\n'
-        "[rendering]\nsamples = 4\ngrid = [50, 40]\n"
+        "[rendering]\nsamples = 4\n[scene.options]\ngrid = [50, 40]\n"
     )
     found = settings.from_toml(path)
-    assert found.filled() == found
+    filled = found.filled()
+    assert (filled.training, filled.rendering) == (found.training, found.rendering)
+    assert filled.scene.options == {"grid": (50, 40)} == found.filled().filled().scene.options
     assert (found.training.batch, found.training.steps) == (64, 56)
     path.write_text("")
     assert settings.from_toml(path).training.batch is None
     assert settings.from_toml(path).rendering.samples is None
-    assert settings.from_toml(path).rendering.grid is None
+    assert settings.from_toml(path).scene.options == {}
 
 
 def test_what_is_left_to_the_renderer_is_its_own():
@@ -89,10 +99,38 @@ def test_what_is_left_to_the_renderer_is_its_own():
 @pytest.mark.parametrize(("size", "side"), [(32, 92), (64, 100), (256, 148)])
 def test_the_grid_follows_the_image_size_unless_it_is_given(size, side):
     training = TrainingSettings(size=size)
-    assert RunSettings(training=training).filled().rendering.grid == (side, side)
-    given = RunSettings(training=training, rendering=RenderSettings(grid=(50, 40))).filled()
-    assert given.rendering.grid == settled_grid((50, 40), size) == (50, 40)
-    assert settled_grid(None, size) == (side, side)
+    assert RunSettings(training=training).filled().scene.options == {"grid": (side, side)}
+    given = SceneSettings(options={"grid": [50, 40]})
+    assert RunSettings(training=training, scene=given).filled().scene.options == {"grid": (50, 40)}
+
+
+OLD = """
+schema = 1
+seed = 4
+[rendering]
+renderer = "fast"
+grid = [50, 40]
+[parameters.m1]
+value = 0.0
+[parameters.m1.distribution]
+family = "lognormal"
+mean = 1.5
+std = 0.3
+[parameters.a1]
+value = 2.0
+"""
+
+
+@pytest.mark.parametrize("text", [OLD, OLD.replace("schema = 1", "")])
+def test_a_file_of_the_first_schema_is_read_as_it_was_meant(tmp_path, text):
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+    found = settings.from_toml(path)
+    assert (found.schema, found.seed, found.optimised) == (2, 4, ("m1",))
+    assert found.sampler().start == {"m1": Distribution(mean=1.5, std=0.3)}
+    assert found.roles["a1"] == Fixed(value=2.0)
+    assert found.scene.options == {"grid": [50, 40]}
+    msgspec.structs.replace(found, targets=HIDDEN).check()
 
 
 @pytest.mark.parametrize(
@@ -100,29 +138,58 @@ def test_the_grid_follows_the_image_size_unless_it_is_given(size, side):
     [
         ({"targets": TargetSettings()}, "Choose what to match"),
         ({"targets": TargetSettings(folder="x", hidden=HIDDEN.hidden)}, "one of the two"),
-        ({"parameters": {"m1": Start(value=1.0)}}, "at least one to optimise"),
-        ({"parameters": {"q": Start(value=1.0)}}, "no parameter named 'q'"),
+        ({"parameters": {"m1": Fixed(value=1.0)}}, "No parameter is optimised"),
+        ({"parameters": {"q": Fixed(value=1.0)}}, "no parameter named 'q'"),
+        ({"parameters": {"m1": Fixed(value="round")}}, "m1 is fixed at round; give a finite"),
+        ({"parameters": {"m1": Fixed(value=math.inf)}}, "m1 is fixed at inf; give a finite"),
         (
-            {"parameters": {"m1": Start(distribution=Distribution(std=0.0))}},
+            {"parameters": {"light": Optimise(distribution=Distribution())}},
+            "light is of kind seed, which cannot be optimised",
+        ),
+        (
+            {"parameters": {"m1": Optimise(distribution=Distribution(family="uniform"))}},
+            "m1 cannot be optimised from the family uniform; choose one of lognormal",
+        ),
+        (
+            {"parameters": {"m1": Random(distribution=Distribution(family="categorical"))}},
+            "m1 is of kind continuous and cannot have the family categorical",
+        ),
+        (
+            {
+                "parameters": {
+                    "m1": Random(distribution=Distribution()),
+                    "m2": Optimise(distribution=Distribution()),
+                }
+            },
+            "m1 is random in this run, .* a hidden one cannot be looked for",
+        ),
+        ({"scene": SceneSettings(name="mug")}, "no scene named 'mug'; choose one of supershape"),
+        (
+            {"scene": SceneSettings(options={"gird": [50, 50]})},
+            "scene supershape has no option 'gird'; it has grid, camera",
+        ),
+        ({"scene": SceneSettings(options={"grid": "fine"})}, "options of the scene supershape"),
+        (
+            {"parameters": {"m1": Optimise(distribution=Distribution(std=0.0))}},
             "spread of m1 is 0.0; give a number above zero",
         ),
         (
             {
                 "parameters": {
-                    "m1": Start(distribution=Distribution(family="bounded", low=2, high=1))
+                    "m1": Optimise(distribution=Distribution(family="bounded", low=2, high=1))
                 }
             },
             "bounds of m1 are 2.* and 1.*lower",
         ),
         (
-            {"parameters": {"m1": Start(distribution=Distribution(mean=200.0))}},
+            {"parameters": {"m1": Optimise(distribution=Distribution(mean=200.0))}},
             "m1 .200:0.4. reaches numbers that are too large",
         ),
         ({"training": TrainingSettings(batch=1)}, "at least 2 images"),
         ({"training": TrainingSettings(size=100)}, "32, 64, 128, 256"),
         ({"training": TrainingSettings(steps=0)}, "at least 1"),
         ({"training": TrainingSettings(max_renders=10)}, "below one batch"),
-        ({"rendering": RenderSettings(grid=(4, 50))}, "8 to 1000"),
+        ({"scene": SceneSettings(options={"grid": [4, 50]})}, "8 to 1000"),
         ({"rendering": RenderSettings(samples=3)}, "3 samples are not offered"),
         (
             {"rendering": RenderSettings(renderer="workbench", samples=2)},
@@ -159,7 +226,15 @@ def test_bad_settings_get_a_sentence(change, sentence):
         ("sed = 1", "unknown field `sed`"),
         ("[training]\nbatch_size = 3", "unknown field `batch_size` - at `$.training`"),
         ('seed = "many"', "cannot be used"),
-        ("[parameters.m1]\nvlaue = 3", "unknown field `vlaue`"),
+        ('[parameters.m1]\nrole = "fixed"\nvlaue = 3', "unknown field `vlaue`"),
+        ("[parameters]\nm1 = 3", "The parameter m1 is 3; give it a role"),
+        ('[parameters.m1]\nrole = "free"', "The role of m1 is 'free'; choose one of fixed, random"),
+        ('[parameters.m1]\nrole = "random"', "random, which needs a distribution to be drawn from"),
+        ('[parameters.m1]\nrole = "optimise"', "needs a distribution to start from"),
+        (
+            '[parameters.m1]\nrole = "fixed"\ndistribution = { mean = 1.0 }',
+            "m1 is fixed and has a distribution",
+        ),
         ("[targets.hidden.m1]\nsdt = 3", "unknown field `sdt`"),
     ],
 )
@@ -174,30 +249,20 @@ def test_bad_files_get_a_sentence(tmp_path, text, sentence):
 
 REQUEST = messages.RenderRequest(
     id=3,
-    parameters=np.arange(24, dtype=np.float32).reshape(2, 12),
+    scene=RunSettings().filled().scene.resolve(),
+    rows=np.arange(26, dtype=np.float64).reshape(2, 13),
     size=64,
     renderer="fast",
-    grid=(50, 50),
-    camera=Camera.reference(),
 )
 
 
 def test_messages_come_back_as_they_went():
     back = messages.unpack({"btid": 0, "btmid": 9, **messages.pack(REQUEST)})
     assert type(back) is messages.RenderRequest
-    assert (back.id, back.camera, back.grid) == (3, Camera.reference(), (50, 50))
-    np.testing.assert_array_equal(back.parameters, REQUEST.parameters)
-    assert (back.lights.dtype, back.lights.shape) == (np.uint32, (0,))
-    lit = msgspec.structs.replace(REQUEST, lights=np.array([0, 2**32 - 1], np.uint32))
-    back = messages.unpack(messages.pack(lit))
-    assert back.lights.dtype == np.uint32
-    assert back.lights.tolist() == [0, 2**32 - 1]
-
-
-def test_a_request_that_says_nothing_of_light_is_read():
-    data = {"kind": "render", "id": 1, "size": 64, "renderer": "fast", "grid": (50, 50)}
-    back = messages.unpack({**data, "parameters": np.zeros((2, 12), np.float32)})
-    assert back.lights.shape == (0,)
+    assert (back.id, back.samples, back.size) == (3, None, 64)
+    assert back.scene.digest == REQUEST.scene.digest
+    assert back.rows.dtype == np.float64
+    np.testing.assert_array_equal(back.rows, REQUEST.rows)
 
 
 @pytest.mark.parametrize(
@@ -205,11 +270,12 @@ def test_a_request_that_says_nothing_of_light_is_read():
     [
         {},
         {"kind": "nonsense"},
-        {"kind": "samples", "step": 1, "parameters": [1, 2]},
-        {"kind": "samples", "step": "one", "parameters": np.zeros(3)},
+        {"kind": "samples", "step": 1, "rows": [1, 2]},
+        {"kind": "samples", "step": "one", "rows": np.zeros(3)},
         {"kind": "status", "status": "ASLEEP", "text": ""},
-        {**messages.pack(REQUEST), "lights": [1]},
-        {**messages.pack(REQUEST), "lights": None},
+        {**messages.pack(REQUEST), "rows": [1]},
+        {**messages.pack(REQUEST), "scene": "mug"},
+        {**messages.pack(REQUEST), "scene": {"name": "mug"}},
     ],
 )
 def test_what_is_no_message_is_refused(data):

@@ -16,16 +16,16 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(Path(__file__).parent))
 runpy.run_path(str(ROOT / "gdr_addon" / "standalone.py"))["load"]()
 
-from gdr.gdr_addon.renderers import make_renderer  # noqa: E402
+from drawn_shapes import ShapeRenderer  # noqa: E402
 
 
 @pytest.fixture
 def renderer():
-    """Return ``make_renderer``, whose renderers are freed after the test."""
+    """Return what makes renderers of shapes, which are freed after the test."""
     made = []
 
     def make(*args, **options):
-        made.append(make_renderer(*args, **options))
+        made.append(ShapeRenderer(*args, **options))
         return made[-1]
 
     yield make

@@ -3,13 +3,47 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
+from gdr.gdr_addon.renderers import make_renderer
 from gdr.gdr_addon.scenes.supershape import look
+from gdr.gdr_core import scenes
 from gdr.gdr_core.camera import Camera, look_at, perspective
+from gdr.gdr_core.scene import Scene
 from gdr.gdr_core.supershape import parameters as table
+from gdr.gdr_core.supershape.scene import SUPERSHAPE, SupershapeOptions
 from gdr.gdr_core.supershape.superformula import surface
+from gdr.gdr_core.supershape.view import reference_camera
 
 SIZE = 64
+
+
+def scene(grid: tuple[int, int] = (50, 50), camera: Camera | None = None) -> Scene:
+    """Return the supershape scene with such a surface, seen so."""
+    options = msgspec.to_builtins(SupershapeOptions(grid=grid, camera=camera))
+    options = {name: value for name, value in options.items() if value is not None}
+    return Scene(name=SUPERSHAPE.name, parameters=SUPERSHAPE.parameters, options=options)
+
+
+def rows(shapes: np.ndarray, lights: np.ndarray | None = None) -> np.ndarray:
+    """Return shapes ``(N, 12)`` in lights ``(N,)`` as rows of the scene ``(N, 13)``."""
+    lights = np.zeros(len(shapes)) if lights is None or not len(lights) else lights
+    return np.column_stack((shapes, lights)).astype(np.float64)
+
+
+class ShapeRenderer:
+    """A renderer of supershapes that takes shapes and lights; all else is the renderer's own."""
+
+    def __init__(self, name: str, grid=(50, 50), camera: Camera | None = None, **options):
+        described = scenes.filled(scene(grid, camera), SIZE)
+        self.renderer = make_renderer(described, name, **options)
+
+    def __getattr__(self, name: str):
+        return getattr(self.renderer, name)
+
+    def render(self, shapes: np.ndarray, size: int, lights: np.ndarray | None = None) -> np.ndarray:
+        """Return the images ``(N, size, size, 3)`` of shapes ``(N, 12)``."""
+        return self.renderer.render(rows(shapes, lights), size)
 
 
 def simple_shapes(count: int, seed: int = 0) -> np.ndarray:
@@ -58,7 +92,7 @@ def broken_shapes() -> np.ndarray:
 
 
 CAMERAS = {
-    "reference": Camera.reference(),
+    "reference": reference_camera(),
     "wide": Camera.from_matrices(
         look_at((-2.0, -2.5, -1.5), (0.0, 0.0, 0.2)), perspective(35.0, 36.0, 0.1, 100.0)
     ),

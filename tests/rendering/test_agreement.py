@@ -5,7 +5,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from drawn_shapes import CAMERAS, SIZE, broken_shapes, mask, simple_shapes, wild_shapes
+from drawn_shapes import (
+    CAMERAS,
+    SIZE,
+    ShapeRenderer,
+    broken_shapes,
+    mask,
+    simple_shapes,
+    wild_shapes,
+)
 from gdr.gdr_addon.scenes.supershape import look
 
 SHAPES = {"simple": simple_shapes, "wild": wild_shapes}
@@ -118,11 +126,10 @@ def test_solid_leaves_the_persons_lights(renderer):
 
 def test_freed_renderers_leave_nothing_behind():
     import bpy
-    from gdr.gdr_addon.renderers import make_renderer
 
     before = [len(bpy.data.scenes), len(bpy.data.meshes), len(bpy.data.objects)]
     for name in ("fast", "solid"):
-        made = make_renderer(name)
+        made = ShapeRenderer(name)
         made.render(simple_shapes(1), SIZE)
         made.free()
     assert [len(bpy.data.scenes), len(bpy.data.meshes), len(bpy.data.objects)] == before

@@ -90,19 +90,19 @@ def test_the_largest_images_and_the_finest_grid(renderer):
 
 @pytest.mark.parametrize("name", ["fast", "solid"])
 @pytest.mark.parametrize(
-    ("parameters", "size"),
+    ("rows", "size"),
     [
-        (np.zeros((3, 11), np.float32), SIZE),
-        (np.zeros(12, np.float32), SIZE),
-        (np.zeros((1, 12), "U1"), SIZE),
-        (np.zeros((1, 12), np.float32), 4),
-        (np.zeros((1, 12), np.float32), 100_000),
-        (np.zeros((1, 12), np.float32), 64.5),
+        (np.zeros((3, 12)), SIZE),
+        (np.zeros(13), SIZE),
+        (np.zeros((1, 13), "U1"), SIZE),
+        (np.zeros((1, 13)), 4),
+        (np.zeros((1, 13)), 100_000),
+        (np.zeros((1, 13)), 64.5),
     ],
 )
-def test_wrong_requests_are_refused_with_a_sentence(renderer, name, parameters, size):
+def test_wrong_requests_are_refused_with_a_sentence(renderer, name, rows, size):
     with pytest.raises(BadSettings, match=r"\.$"):
-        renderer(name).render(parameters, size)
+        renderer(name).renderer.render(rows, size)
 
 
 def test_wrong_renderers_are_refused_with_a_sentence(renderer):

@@ -11,13 +11,22 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from drawn_shapes import CAMERAS, SIZE, broken_shapes, mask, simple_shapes, wild_shapes
-from gdr.gdr_addon.renderers import engine_names, make_renderer
+from drawn_shapes import (
+    CAMERAS,
+    SIZE,
+    ShapeRenderer,
+    broken_shapes,
+    mask,
+    simple_shapes,
+    wild_shapes,
+)
+from gdr.gdr_addon.renderers import engine_names
 from gdr.gdr_addon.scenes.supershape import look
 from gdr.gdr_core.camera import Camera, look_at, perspective
 from gdr.gdr_core.errors import BadSettings, GdrError
 from gdr.gdr_core.sampling import SAMPLES
 from gdr.gdr_core.supershape.parameters import from_values
+from gdr.gdr_core.supershape.view import reference_camera
 
 ENGINES = ["workbench", "eevee", "cycles"]
 every = pytest.mark.parametrize("name", ENGINES)
@@ -101,7 +110,7 @@ def test_cameras_that_no_object_can_be_are_refused_with_a_sentence(renderer, nam
     sheared[0, 1] = 0.5
     scaled = 2.0 * look_at((3.0, -10.0, 2.0), (0.0, 0.0, 0.0))
     scaled[3, 3] = 1.0
-    reference = Camera.reference()
+    reference = reference_camera()
     for camera in (
         Camera.from_matrices(reference.view, sheared),
         Camera.from_matrices(scaled, reference.projection),
@@ -171,7 +180,7 @@ def test_nothing_of_the_persons_changes_and_nothing_stays(name):
         ]
 
     before, settings = data_blocks(), state()
-    made = make_renderer(name, **options(name))
+    made = ShapeRenderer(name, **options(name))
     made.render(simple_shapes(2), SIZE, np.array([0, 9], np.uint32))
     assert state() == settings
     made.free()

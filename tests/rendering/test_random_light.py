@@ -8,7 +8,6 @@ import pytest
 from drawn_shapes import SIZE, broken_shapes, mask, simple_shapes, wild_shapes
 from gdr.gdr_addon.scenes.supershape import look
 from gdr.gdr_addon.scenes.supershape.random_light import studio_of
-from gdr.gdr_core.errors import BadSettings
 
 both = pytest.mark.parametrize("name", ["fast", "solid"])
 OWN = look.Studio(look.DEFAULT_LIGHTS, (0.0, 0.0, 0.0))
@@ -62,16 +61,6 @@ def test_place_in_the_batch_changes_nothing(renderer):
 def test_shapes_that_cannot_be_drawn_are_background_in_any_light(renderer, name):
     lights = np.arange(len(broken_shapes()), dtype=np.uint32)
     assert not mask(renderer(name).render(broken_shapes(), SIZE, lights)).any()
-
-
-@both
-@pytest.mark.parametrize(
-    "lights",
-    [seeds(1), seeds(1, 2, 3), seeds(1, 2)[:, None], np.array([1, 2]), np.array(["1", "2"])],
-)
-def test_wrong_lights_are_refused_with_a_sentence(renderer, name, lights):
-    with pytest.raises(BadSettings, match=r"The lights of 2 shapes .*\.$"):
-        renderer(name).render(simple_shapes(2), SIZE, lights)
 
 
 def test_lights_turn_together_and_keep_their_colour():

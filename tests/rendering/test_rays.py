@@ -109,4 +109,4 @@ def test_pixels_show_what_rays_meet(renderer, camera, shapes):
 
 def test_what_cannot_be_drawn_is_met_by_no_ray(renderer):
     for shape in broken_shapes():
-        assert not seen(renderer, shape, Camera.reference()).any()
+        assert not seen(renderer, shape, CAMERAS["reference"]).any()

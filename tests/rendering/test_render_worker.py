@@ -8,9 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
-from drawn_shapes import SIZE, mask, simple_shapes, wild_shapes
+from drawn_shapes import SIZE, mask, rows, scene, simple_shapes, wild_shapes
 from gdr.blendtorch import btt
 from gdr.gdr_core.messages import (
     PauseRun,
@@ -36,10 +37,10 @@ class Client:
         self._id += 1
         fields = {
             "id": self._id,
-            "parameters": simple_shapes(4),
+            "scene": scene(),
+            "rows": rows(simple_shapes(4)),
             "size": SIZE,
             "renderer": "fast",
-            "grid": (50, 50),
         }
         self.channel.send(**pack(RenderRequest(**{**fields, **changes})))
         return self._id
@@ -79,7 +80,7 @@ def worker():
 @pytest.mark.parametrize("name", ["fast", "solid", "workbench"])
 def test_images_are_those_of_the_renderer(worker, renderer, name):
     batch = np.concatenate((simple_shapes(6), wild_shapes(6)))
-    reply = worker.ask(parameters=batch, renderer=name)
+    reply = worker.ask(rows=rows(batch), renderer=name)
     assert isinstance(reply, RenderReply)
     assert reply.images.dtype == np.uint8
     assert reply.seconds > 0
@@ -89,14 +90,14 @@ def test_images_are_those_of_the_renderer(worker, renderer, name):
 @pytest.mark.parametrize("name", ["fast", "solid", "workbench"])
 def test_lights_reach_the_renderer(worker, renderer, name):
     batch, lights = simple_shapes(4), np.array([0, 1, 1, 2**32 - 1], np.uint32)
-    reply = worker.ask(parameters=batch, renderer=name, lights=lights)
+    reply = worker.ask(rows=rows(batch, lights), renderer=name)
     np.testing.assert_array_equal(reply.images, renderer(name).render(batch, SIZE, lights))
 
 
 def test_how_cycles_renders_reaches_it(worker, renderer):
     batch = simple_shapes(1)
     asked = {"samples": 3, "denoise": True, "device": "cpu"}
-    reply = worker.ask(parameters=batch, renderer="cycles", **asked)
+    reply = worker.ask(rows=rows(batch), renderer="cycles", **asked)
     images = renderer("cycles", **asked).render(batch, SIZE)
     np.testing.assert_array_equal(reply.images, images)
     assert (renderer("cycles", samples=3, device="cpu").render(batch, SIZE) != images).any()
@@ -109,7 +110,7 @@ def test_requests_in_a_row_are_answered_in_order(worker):
 
 
 def test_no_shapes(worker):
-    assert worker.ask(parameters=np.empty((0, 12), np.float32)).images.shape == (0, SIZE, SIZE, 3)
+    assert worker.ask(rows=np.empty((0, 13))).images.shape == (0, SIZE, SIZE, 3)
 
 
 @pytest.mark.parametrize(
@@ -119,18 +120,15 @@ def test_no_shapes(worker):
         ({"size": 3}, "image size is 3"),
         ({"size": 10**9}, "too many"),
         ({"size": -64}, "image size"),
-        ({"parameters": np.zeros((2, 5), np.float32)}, "shape"),
-        ({"parameters": np.zeros((), np.float32)}, "shape"),
-        ({"parameters": np.full((2, 12), np.nan, np.float32)}, "2 of 2 shapes"),
-        ({"parameters": np.zeros((1, 12), complex)}, "array of numbers"),
-        ({"grid": (2, 2)}, "grid"),
-        ({"grid": (10**6, 10**6)}, "grid"),
+        ({"rows": np.zeros((2, 5))}, "shape"),
+        ({"rows": np.zeros(())}, "shape"),
+        ({"rows": np.full((2, 13), np.nan)}, "2 of 2 rows"),
+        ({"rows": np.zeros((1, 13), complex)}, "array of numbers"),
+        ({"scene": scene(grid=(2, 2))}, "grid"),
+        ({"scene": scene(grid=(10**6, 10**6))}, "grid"),
+        ({"scene": msgspec.structs.replace(scene(), name="mug")}, "no scene named 'mug'"),
+        ({"scene": msgspec.structs.replace(scene(), options={"gird": 9})}, "no option 'gird'"),
         ({"renderer": "solid", "samples": 3}, "samples"),
-        ({"lights": np.zeros(3, np.uint32)}, "lights of 4 shapes"),
-        ({"lights": np.zeros((), np.uint32)}, "lights of 4 shapes"),
-        ({"lights": np.zeros((4, 1), np.uint32)}, "lights of 4 shapes"),
-        ({"lights": np.zeros(4, np.int64)}, "not int64 (4,)"),
-        ({"lights": np.zeros(4, np.float32)}, "not float32 (4,)"),
     ],
 )
 def test_bad_requests_get_a_sentence_and_the_worker_lives(worker, changes, says):
@@ -145,7 +143,7 @@ def test_messages_that_are_no_requests_are_answered(worker):
     for fields in (
         {"nonsense": 1},
         {"kind": "render", "id": 77},
-        {"kind": "render", "id": 77, "parameters": [1.0], "size": 64},
+        {"kind": "render", "id": 77, "rows": [1.0], "size": 64},
         pack(PauseRun()),
         {"kind": "render", "id": "seven"},
     ):
@@ -189,7 +187,11 @@ def test_renderers_are_kept_but_not_without_end(renderer):
     try:
         for side in (8, 9, 10, 11, 12, 13, 8):
             request = RenderRequest(
-                id=side, parameters=simple_shapes(1), size=32, renderer="fast", grid=(side, side)
+                id=side,
+                scene=scene(grid=(side, side)),
+                rows=rows(simple_shapes(1)),
+                size=32,
+                renderer="fast",
             )
             assert isinstance(service.answer(request), RenderReply)
         assert len(service._renderers) == 4
@@ -201,7 +203,7 @@ def test_unexpected_errors_become_failures(monkeypatch):
     from gdr.gdr_addon import worker
 
     class Broken:
-        def render(self, parameters, size, lights):
+        def render(self, rows, size):
             raise RuntimeError("out of luck")
 
         def free(self):
@@ -209,7 +211,7 @@ def test_unexpected_errors_become_failures(monkeypatch):
 
     monkeypatch.setattr(worker, "make_renderer", lambda *args, **options: Broken())
     reply = worker.RenderService().answer(
-        RenderRequest(id=5, parameters=simple_shapes(1), size=32, renderer="fast", grid=(8, 8))
+        RenderRequest(id=5, scene=scene(), rows=rows(simple_shapes(1)), size=32, renderer="fast")
     )
     assert reply.id == 5
     assert "out of luck" in reply.text

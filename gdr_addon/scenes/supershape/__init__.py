@@ -34,7 +34,7 @@ def fast_renderer(scene: Scene, samples: int) -> FastRenderer:
     return FastRenderer(_options(scene), samples)
 
 
-def preview() -> ModuleType:
+def preview_module() -> ModuleType:
     """Return what shows samples in the viewport."""
     from . import preview
 
