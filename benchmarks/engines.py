@@ -26,10 +26,11 @@ import numpy as np  # noqa: E402
 from gdr.gdr_addon.renderers import Renderer, make_renderer  # noqa: E402
 from gdr.gdr_addon.renderers.context import describe  # noqa: E402
 from gdr.gdr_core.sampling import SAMPLES  # noqa: E402
-from gdr.gdr_core.settings import RENDERERS  # noqa: E402
+from gdr.gdr_core.settings import RENDERERS, RunSettings  # noqa: E402
 from gdr.gdr_core.supershape.parameters import INDEX, defaults  # noqa: E402
 
 SIZES = (64, 256)
+SCENE = RunSettings().filled().scene.resolve()
 BATCH = {"fast": 64, "solid": 64, "workbench": 16, "eevee": 4, "cycles": 4}
 """Images in one measurement: enough to measure, few enough to take turns."""
 
@@ -38,7 +39,7 @@ def main() -> None:
     """Measure, and print the table."""
     arguments = _arguments()
     device = describe()
-    made = {name: make_renderer(name) for name in arguments.renderers}
+    made = {name: make_renderer(SCENE, name) for name in arguments.renderers}
     shapes = _shapes(max(BATCH.values()))
     first = {name: _seconds(renderer, shapes[:1], SIZES[0]) for name, renderer in made.items()}
     costs: dict[tuple[str, int], list[float]] = {}
@@ -76,7 +77,7 @@ def _shapes(count: int) -> np.ndarray:
     batch = np.tile(defaults(), (count, 1))
     for name in ("m1", "m2"):
         batch[:, INDEX[name]] = np.exp(rng.normal(2.25, 0.1, count))
-    return batch
+    return np.column_stack((batch, np.zeros(count)))  # In the scene's own light.
 
 
 def _seconds(renderer: Renderer, batch: np.ndarray, size: int) -> float:

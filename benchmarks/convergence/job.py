@@ -20,14 +20,12 @@ import torch
 
 from gdr_core.errors import GdrError
 from gdr_core.families import Distribution
-from gdr_core.supershape import parameters
 from trainer.estimators import Estimator
 from trainer.estimators.probability_model import ProbabilityModel
-from trainer.run.light_seeds import light_seeds
 
 from . import nuisances, pictures
 from .contestants import CONTESTANTS
-from .scene import Scene
+from .scene import Scene, rows_of
 from .tasks import START_STD, TASKS, targets_of, truth_of
 
 TIMED = 300
@@ -60,8 +58,7 @@ def run(job: Job, scene: Scene) -> dict[str, Any]:
         {
             name: Distribution(mean=float(mean), std=START_STD)
             for name, mean in zip(task.names, truth.start, strict=True)
-        },
-        parameters.defaults(),
+        }
     )
     generator = torch.Generator().manual_seed(job.seed)
     record = {
@@ -78,7 +75,7 @@ def run(job: Job, scene: Scene) -> dict[str, Any]:
     }
     estimator = CONTESTANTS[job.contestant].make(model, targets, generator)
     inspector = pictures.Inspector(scene, task, truth, job.seed, job.renders)
-    record |= _optimise(estimator, model, scene, inspector, job.renders)
+    record |= _optimise(estimator, model, scene, inspector, job.seed, job.renders)
     return record | {
         "differences": inspector.differences(model, targets),
         "ceiling": inspector.ceiling(x),
@@ -90,6 +87,7 @@ def _optimise(
     model: ProbabilityModel,
     scene: Scene,
     inspector: pictures.Inspector,
+    seed: int,
     limit: int,
 ) -> dict[str, Any]:
     """Let the estimator go until it stops by itself, fails, or has had its renders."""
@@ -98,16 +96,16 @@ def _optimise(
     while renders < limit:
         try:
             with clock:
-                z = estimator.propose()
-            lights = light_seeds(estimator, renders, len(z))
-            images = scene.render_parameters(model.to_parameters(z), lights=lights)
+                x = estimator.propose()
+            rows = rows_of(x.numpy(), model.names, renders, seed, estimator.mismatched)
+            images = scene.render_rows(rows)
             with clock:
-                report = estimator.update(z, images)
+                report = estimator.update(x, images)
         except Exception as failure:  # It is a failure of the estimator, whatever it is.
             traceback.print_exc()
             error = str(failure) if isinstance(failure, GdrError) else repr(failure)
             break
-        renders += len(z)
+        renders += len(x)
         history.append(_line(renders, model, report.converged, clock))
         last = bool(report.converged) or renders >= limit
         inspector.look(model, renders, last)

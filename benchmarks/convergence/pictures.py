@@ -91,5 +91,5 @@ class Inspector:
         return list(describe(targets, self._renders(model, generator)))
 
     def _renders(self, model: ProbabilityModel, generator: torch.Generator) -> np.ndarray:
-        z = model.sample(COUNT, generator)
-        return self._scene.render_parameters(model.to_parameters(z))
+        x = model.sample(COUNT, generator).numpy()
+        return self._scene.render(x, model.names)

@@ -9,14 +9,32 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
+import msgspec
 import numpy as np
 
-from gdr_core.supershape import parameters
+from gdr_core.families import Distribution
+from gdr_core.roles import Optimise
+from gdr_core.settings import RunSettings, TrainingSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZE = 64
-GRID = (50, 50)
-"""Coarser than what the program chooses at this size, since a benchmark makes a million renders."""
+SETTINGS = RunSettings(training=TrainingSettings(size=SIZE)).filled()
+SCENE = SETTINGS.scene.resolve()
+"""As the program renders it."""
+
+
+def rows_of(
+    x: np.ndarray, names: Sequence[str], first: int = 0, seed: int = 0, mismatch: bool = False
+) -> np.ndarray:
+    """Return rows ``(N, P)`` of logarithms ``(N, K)`` of the named parameters, in any order.
+
+    The other ones are at their defaults; nuisances, where there are any, are those of a run with
+    this seed, from render number ``first`` on.
+    """
+    roles = {name: Optimise(distribution=Distribution()) for name in names}
+    sampler = msgspec.structs.replace(SETTINGS, parameters=roles, seed=seed).sampler()
+    columns = [list(names).index(name) for name in sampler.names]
+    return sampler.rows(np.asarray(x)[:, columns], first, mismatch=mismatch)
 
 
 class Scene:
@@ -52,29 +70,22 @@ class Scene:
         background
             sRGB levels; None for the renderer's own.
         """
-        batch = np.repeat(parameters.defaults()[None], len(x), axis=0)
-        for k, name in enumerate(names):
-            batch[:, parameters.INDEX[name]] = np.exp(x[:, k])
-        return self.render_parameters(batch, light, background)
+        return self.render_rows(rows_of(x, names), light, background)
 
-    def render_parameters(
+    def render_rows(
         self,
-        batch: np.ndarray,
+        rows: np.ndarray,
         light: str | None = None,
         background: tuple[int, int, int] | None = None,
-        lights: np.ndarray | None = None,
     ) -> np.ndarray:
-        """As :meth:`render`, for all twelve parameters of each shape, ``(N, 12)``.
-
-        ``lights`` ``(N,)`` uint32 are seeds of random changes to the light; None for no change.
-        """
+        """As :meth:`render`, for rows ``(N, P)`` of the scene."""
         colour = None if background is None else tuple(level / 255 for level in background)
         with _changed(self._look, STUDIO_LIGHT=light, BACKGROUND=colour):
             renderer = self._renderers.get(light or "")
             if renderer is None:  # It takes its lights when it is made.
                 self._check_light(light)
-                renderer = self._renderers[light or ""] = self._make("fast", grid=GRID)
-            return renderer.render(batch.astype(np.float32), SIZE, lights)
+                renderer = self._renderers[light or ""] = self._make(SCENE, "fast")
+            return renderer.render(rows, SIZE)
 
     @property
     def background(self) -> tuple[int, int, int]:

@@ -30,7 +30,7 @@ SOLID = "solid, 50 x 50, 1 sample"
 
 def run(batch: int, size: int, repetitions: int, folder: Path) -> dict:
     """Return the measured figures and where they were measured."""
-    parameters = around_truth(batch)
+    rows = around_truth(batch)
     with contextlib.ExitStack() as stack:
 
         def opened(way: Way) -> Way:
@@ -47,16 +47,16 @@ def run(batch: int, size: int, repetitions: int, folder: Path) -> dict:
         ways[REFERENCE] = opened(ReferenceWay(size, folder / "reference"))
         found = {name: Measured() for name in ways}
         for way in ways.values():
-            way.render(parameters)  # Shaders are compiled and buffers made now.
+            way.render(rows)  # Shaders are compiled and buffers made now.
         for _ in range(repetitions):
             for name, way in ways.items():
-                total, processor, rendering = take_turn(way, parameters)
+                total, processor, rendering = take_turn(way, rows)
                 found[name].total.append(total)
                 found[name].processor.append(processor)
                 found[name].rendering.append(rendering)
     for name in FAST:
         one = found[name]
-        one.shares = shares(one.total, one.rendering, curve_seconds(parameters, ways[name].grid))
+        one.shares = shares(one.total, one.rendering, curve_seconds(rows, ways[name].grid))
     return figures(found, batch, size, _device())
 
 

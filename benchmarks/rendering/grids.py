@@ -22,7 +22,7 @@ runpy.run_path(str(ROOT / "gdr_addon" / "standalone.py"))["load"]()
 from gdr.gdr_addon.renderers import make_renderer  # noqa: E402
 from gdr.gdr_core.supershape.resolution import automatic_grid  # noqa: E402
 
-from .shapes import around_truth, smooth, spiky, wild  # noqa: E402
+from .shapes import around_truth, scene, smooth, spiky, wild  # noqa: E402
 
 SIZES = (32, 64, 128, 256, 512)
 SIDES = (50, 100, 150, 200)
@@ -41,7 +41,7 @@ KINDS: dict[str, Callable[[int], np.ndarray]] = {
 
 def rendered(shapes: np.ndarray, side: int, size: int) -> np.ndarray:
     """Return the images of a grid."""
-    renderer = make_renderer("fast", grid=(side, side))
+    renderer = make_renderer(scene((side, side), size), "fast")
     try:
         return renderer.render(shapes, size).astype(np.int16)
     finally:

@@ -22,7 +22,8 @@ from gdr.blendtorch import btb  # noqa: E402
 from gdr.blendtorch.errors import PeerLost  # noqa: E402
 from gdr.gdr_addon.renderers.context import ensure_gpu, release_meshes  # noqa: E402
 from gdr.gdr_addon.renderers.viewport import Viewport  # noqa: E402
-from gdr.gdr_core.camera import Camera  # noqa: E402
+from gdr.gdr_addon.scenes.supershape import look  # noqa: E402
+from gdr.gdr_core.supershape.view import reference_camera  # noqa: E402
 
 GRID = (100, 100)
 SAMPLES = 8
@@ -35,7 +36,10 @@ class Scene:
         ensure_gpu()
         scene = bpy.data.scenes.new("Reference")
         self._shape = supershape.make_bpy_mesh(GRID, coll=scene.collection)
-        self._viewport = Viewport(scene, Camera.reference(), SAMPLES)
+        scene.display_settings.display_device = "sRGB"
+        scene.view_settings.view_transform = "Standard"
+        shading = look.viewport_shading()
+        self._viewport = Viewport(scene, reference_camera(), SAMPLES, shading)
 
     def answer(self, channel: btb.DuplexChannel, parameters: np.ndarray, size: int) -> None:
         """Render the shapes, and send each when it is done."""
@@ -44,7 +48,7 @@ class Scene:
             for row in parameters:
                 x, y, z = supershape.supercoords(row.reshape(2, 6), shape=GRID)
                 supershape.update_bpy_mesh(x, y, z, self._shape)
-                draw(image, None)
+                draw(image)
                 channel.send(image=image)
         release_meshes()
 

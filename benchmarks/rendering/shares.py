@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 runpy.run_path(str(ROOT / "gdr_addon" / "standalone.py"))["load"]()
 
 from gdr.gdr_addon.scenes.supershape.fast.curves import texels  # noqa: E402
-from gdr.gdr_addon.scenes.supershape.points import drawable_profiles  # noqa: E402
+from gdr.gdr_addon.scenes.supershape.points import drawable_profiles, split  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,13 @@ class Shares:
     transfer: float
 
 
-def curve_seconds(parameters: np.ndarray, grid: tuple[int, int]) -> float:
+def curve_seconds(rows: np.ndarray, grid: tuple[int, int]) -> float:
     """Return how long a batch's curves take, computed here, in the parts that a worker gets."""
     found = []
     for _ in range(15):
         started = time.perf_counter()
-        for part in cuts(len(parameters)):
-            texels(*drawable_profiles(parameters[part], grid)[:2])
+        for part in cuts(len(rows)):
+            texels(*drawable_profiles(split(rows[part])[0], grid)[:2])
         found.append(time.perf_counter() - started)
     return statistics.median(found)
 

@@ -23,16 +23,17 @@ import bpy  # noqa: E402, F401  # Before gpu.
 import gpu  # noqa: E402
 from gdr.gdr_addon.renderers import make_renderer  # noqa: E402
 from gdr.gdr_addon.scenes.supershape.fast import renderer as fast  # noqa: E402
-from gdr.gdr_addon.scenes.supershape.points import drawable_profiles  # noqa: E402
+from gdr.gdr_addon.scenes.supershape.points import drawable_profiles, split  # noqa: E402
 
-from .shapes import around_truth  # noqa: E402
+from .shapes import around_truth, scene  # noqa: E402
 
 BATCH, SIZE, REPETITIONS = 64, 64, 15
 STAGES = ("curves", "places", "light", "reading")
 
 
-def stage_times(renderer: fast.FastRenderer, parameters: np.ndarray) -> list[float]:
+def stage_times(renderer: fast.FastRenderer, rows: np.ndarray) -> list[float]:
     """Return the seconds that each stage takes."""
+    parameters, lights = split(rows)
     images = np.empty((len(parameters), SIZE, SIZE, 3), np.uint8)
     renderer._make_atlases(len(parameters), len(parameters), SIZE)
     atlas, shapes = renderer._atlases[0], range(len(parameters))
@@ -44,7 +45,7 @@ def stage_times(renderer: fast.FastRenderer, parameters: np.ndarray) -> list[flo
     renderer._draw_places(atlas, curves, shapes)
     _wait(atlas._surface, 2, np.float32, "FLOAT")
     marks.append(time.process_time())
-    renderer._draw_light(atlas, curves, shapes, np.zeros(len(parameters), np.uint32))
+    renderer._draw_light(atlas, curves, shapes, lights)
     atlas.draw_mean()
     _wait(atlas._picture, 4, np.uint8, "UBYTE")
     marks.append(time.process_time())
@@ -62,12 +63,12 @@ def _wait(framebuffer: gpu.types.GPUFrameBuffer, channels: int, kind: type, name
 
 def main() -> None:
     """Print the table."""
-    parameters = around_truth(BATCH)
+    rows = around_truth(BATCH)
     sys.stdout.write(f"| Grid, samples | {' | '.join(STAGES)} |\n|---|{'---:|' * len(STAGES)}\n")
     for side, samples in ((50, 1), (50, 4), (100, 1)):
-        renderer = make_renderer("fast", grid=(side, side), samples=samples)
-        renderer.render(parameters, SIZE)
-        times = [stage_times(renderer, parameters) for _ in range(REPETITIONS)]
+        renderer = make_renderer(scene((side, side)), "fast", samples=samples)
+        renderer.render(rows, SIZE)
+        times = [stage_times(renderer, rows) for _ in range(REPETITIONS)]
         cells = [f"{1000 * stage / BATCH:.2g}" for stage in np.median(times, axis=0)]
         sys.stdout.write(f"| {side} x {side}, {samples} | {' | '.join(cells)} |\n")
         renderer.free()

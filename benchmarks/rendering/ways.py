@@ -13,7 +13,8 @@ import psutil
 import torch
 
 from blendtorch import btt
-from gdr_core.settings import RenderSettings, RunSettings, TrainingSettings
+from gdr_core.settings import RenderSettings, RunSettings, SceneSettings, TrainingSettings
+from gdr_core.supershape.parameters import COUNT
 from trainer.rendering import blender
 from trainer.rendering.workers.local_pool import LocalPool
 from trainer.rendering.workers.patience import START_S
@@ -38,7 +39,7 @@ class Way(Protocol):
     @property
     def pid(self) -> int: ...
 
-    def render(self, parameters: np.ndarray) -> torch.Tensor:
+    def render(self, rows: np.ndarray) -> torch.Tensor:
         """Return ``(N, S, S, 3)`` uint8."""
         ...
 
@@ -56,13 +57,14 @@ class OurWay:
         Of the surface.
     """
 
-    def __init__(self, size: int, logs: Path, **rendering) -> None:
+    def __init__(self, size: int, logs: Path, grid: tuple[int, int], **rendering) -> None:
         self.rendering = 0.0
         settings = RunSettings(
+            scene=SceneSettings(options={"grid": list(grid)}),
             training=TrainingSettings(size=size),
             rendering=RenderSettings(workers=1, **rendering),
         ).filled()
-        self.grid = settings.rendering.grid
+        self.grid = grid
         self._pool = LocalPool(settings, lambda: None, logs)
 
     @property
@@ -70,10 +72,10 @@ class OurWay:
         """Of its Blender."""
         return self._pool._workers[0]._process.pid
 
-    def render(self, parameters: np.ndarray) -> torch.Tensor:
+    def render(self, rows: np.ndarray) -> torch.Tensor:
         """Return ``(N, S, S, 3)`` uint8."""
         before = self._pool.seconds_rendering
-        images = torch.from_numpy(self._pool.render(parameters))
+        images = torch.from_numpy(self._pool.render(rows))
         self.rendering = self._pool.seconds_rendering - before
         return images
 
@@ -103,17 +105,17 @@ class ReferenceWay:
         self.pid = info.processes[0].pid
         self._channel = self._open.enter_context(btt.DuplexChannel(info.addresses["CTRL"][0]))
 
-    def render(self, parameters: np.ndarray) -> torch.Tensor:
+    def render(self, rows: np.ndarray) -> torch.Tensor:
         """Return ``(N, S, S, 3)`` uint8."""
-        self._channel.send(parameters=parameters, size=self._size)
-        return torch.from_numpy(np.stack([self._channel.recv()["image"] for _ in parameters]))
+        self._channel.send(parameters=rows[:, :COUNT].astype(np.float32), size=self._size)
+        return torch.from_numpy(np.stack([self._channel.recv()["image"] for _ in rows]))
 
     def close(self) -> None:
         """End the Blender."""
         self._open.close()
 
 
-def take_turn(way: Way, parameters: np.ndarray) -> tuple[float, float, float]:
+def take_turn(way: Way, rows: np.ndarray) -> tuple[float, float, float]:
     """Render batches one after the other, as a run does, for :data:`TURN_S` at least.
 
     Returns
@@ -125,7 +127,7 @@ def take_turn(way: Way, parameters: np.ndarray) -> tuple[float, float, float]:
     before, started = process.cpu_times(), time.perf_counter()
     batches, rendering, took = 0, 0.0, 0.0
     while took < TURN_S:
-        way.render(parameters)
+        way.render(rows)
         rendering += way.rendering
         batches += 1
         took = time.perf_counter() - started

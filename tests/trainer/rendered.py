@@ -8,11 +8,12 @@ import torch
 
 from gdr_core.families import Distribution
 from gdr_core.settings import RenderSettings, RunSettings, TrainingSettings
-from gdr_core.supershape.parameters import defaults
 from trainer.estimators.probability_model import ProbabilityModel
 from trainer.rendering.open import open_pool
 
-SETTINGS = RunSettings(training=TrainingSettings(size=64), rendering=RenderSettings(workers=1))
+SETTINGS = RunSettings(
+    training=TrainingSettings(size=64), rendering=RenderSettings(workers=1)
+).filled()
 _DISTRIBUTIONS = {
     "right": ((2.25, 0.1), (2.25, 0.1), 640),
     "mean off": ((2.35, 0.1), (2.25, 0.1), 256),
@@ -23,13 +24,13 @@ _DISTRIBUTIONS = {
 @cache
 def _all() -> dict[str, np.ndarray]:
     generator = torch.Generator().manual_seed(0)
-    found = {}
+    found, sampler = {}, SETTINGS.sampler()
     with open_pool(SETTINGS, lambda: None) as pool:
         for name, (m1, m2, count) in _DISTRIBUTIONS.items():
             normals = {"m1": m1, "m2": m2}
             start = {k: Distribution(mean=mean, std=std) for k, (mean, std) in normals.items()}
-            model = ProbabilityModel(start, defaults())
-            found[name] = pool.render(model.to_parameters(model.sample(count, generator)))
+            x = ProbabilityModel(start).sample(count, generator).numpy()
+            found[name] = pool.render(sampler.rows(x, 0))
     return found
 
 

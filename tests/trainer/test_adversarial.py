@@ -14,25 +14,25 @@ from trainer.run import checkpoint
 CPU = torch.device("cpu")
 
 
-def discs(z: torch.Tensor, size: int = 32) -> np.ndarray:
-    """A renderer in numpy: a bright disc whose radius is the first parameter, in pixels."""
+def discs(x: torch.Tensor, size: int = 32) -> np.ndarray:
+    """A renderer in numpy: a bright disc whose radius is the first parameter, a log-normal one."""
     axis = np.arange(size) - size / 2 + 0.5
     distance = np.hypot(*np.meshgrid(axis, axis))
-    level = np.clip(z[:, 0].numpy()[:, None, None] - distance + 0.5, 0, 1)
+    level = np.clip(x[:, 0].exp().numpy()[:, None, None] - distance + 0.5, 0, 1)
     return np.repeat((level * 255).astype(np.uint8)[..., None], 3, axis=3)
 
 
 def make(seed=0, **options):
     training = TrainingSettings(estimator="adversarial", size=32, batch=16, options=options)
-    model = ProbabilityModel.from_settings(RunSettings())
-    targets = discs(torch.full((16, 1), 12.0))
+    model = ProbabilityModel(RunSettings().sampler().start)
+    targets = discs(torch.full((16, 1), 12.0).log())
     generator = torch.Generator().manual_seed(seed)
     return estimators.make(training, model, targets, CPU, generator)
 
 
 def step(estimator):
-    z = estimator.propose()
-    return z, estimator.update(z, discs(z))
+    x = estimator.propose()
+    return x, estimator.update(x, discs(x))
 
 
 def test_the_model_moves_along_the_score_function_estimate():
@@ -41,11 +41,10 @@ def test_the_model_moves_along_the_score_function_estimate():
     model = estimator.model
     estimator.s_optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
     mean, std = model.mean.detach().clone(), model.std.detach().clone()
-    z, _ = step(estimator)
+    x, _ = step(estimator)
     with torch.no_grad():
-        images = torch.from_numpy(discs(z)).permute(0, 3, 1, 2).float() / 127.5 - 1
+        images = torch.from_numpy(discs(x)).permute(0, 3, 1, 2).float() / 127.5 - 1
         cost = -torch.log(estimator.discriminator(images))
-    x = torch.log(z)
     weight = (cost - 0.3)[:, None]
     grad_mean = (weight * (x - mean) / std**2).mean(0)
     grad_log_std = (weight * (((x - mean) / std) ** 2 - 1)).mean(0)
@@ -63,9 +62,9 @@ def test_the_baseline_weights_the_newest_batch_by_nine_tenths():
     estimator = make(gap=-1.0)
     step(estimator)
     before = estimator.baseline
-    z = estimator.propose()
-    images = discs(z)
-    estimator.update(z, images)
+    x = estimator.propose()
+    images = discs(x)
+    estimator.update(x, images)
     with torch.no_grad():
         tensor = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
         newest = -torch.log(estimator.discriminator(tensor)).mean().item()
@@ -115,9 +114,9 @@ def test_it_goes_on_from_a_checkpoint_as_if_it_had_not_stopped(tmp_path):
     resumed = make(seed=99, gap=0.05)
     resumed.load_state_dict(checkpoint.load(tmp_path / "c"))
     for _ in range(4):
-        z, report = step(whole)
+        x, report = step(whole)
         z2, report2 = step(resumed)
-        assert torch.equal(z, z2)
+        assert torch.equal(x, z2)
         assert report == report2
     assert torch.equal(whole.model.mean, resumed.model.mean)
     assert torch.equal(whole.model.log_std, resumed.model.log_std)

@@ -20,7 +20,8 @@ from gdr_core import messages
 from gdr_core import settings as settings_module
 from gdr_core.errors import BadSettings
 from gdr_core.families import Distribution
-from gdr_core.settings import RunSettings, Start
+from gdr_core.roles import Fixed, Optimise
+from gdr_core.settings import RunSettings
 from trainer import cli
 from trainer.cli import optimize, progress
 
@@ -53,8 +54,8 @@ def test_every_option_reaches_its_setting(tmp_path):
     assert found.targets.folder == str(tmp_path)
     assert found.optimised == ("m1", "n1_1")
     bounded = Distribution(family="bounded", mean=0.5, std=0.2, low=0.5, high=9)
-    assert found.start_of("n1_1").distribution == bounded
-    assert found.start_of("n2_1") == Start(value=4.0)
+    assert found.sampler().start["n1_1"] == bounded
+    assert found.roles["n2_1"] == Fixed(value=4.0)
     training, rendering = found.training, found.rendering
     assert (training.batch, training.steps, training.max_renders) == (32, 7, 100)
     assert (training.size, training.device, found.seed) == (128, "cpu", 5)
@@ -100,17 +101,17 @@ def test_a_renderer_has_its_own_samples(tmp_path):
 
 
 def test_a_grid_is_that_of_the_image_size_unless_it_is_given():
-    assert settings_of(*HIDDEN, "--out", "x").filled().rendering.grid == (100, 100)
+    assert settings_of(*HIDDEN, "--out", "x").filled().scene.options["grid"] == (100, 100)
     large = settings_of(*HIDDEN, "--size", "256", "--out", "x").filled()
-    assert large.rendering.grid == (148, 148)
-    given = settings_of(*HIDDEN, "--grid", "50", "--out", "x").filled()
-    assert given.rendering.grid == (50, 50)
+    assert large.scene.options["grid"] == (148, 148)
+    given = settings_of(*HIDDEN, "--scene-option", "grid=[50,50]", "--out", "x").filled()
+    assert given.scene.options["grid"] == (50, 50)
     with pytest.raises(BadSettings, match="from 8 to 1000"):
-        settings_of(*HIDDEN, "--grid", "4", "--out", "x").check()
+        settings_of(*HIDDEN, "--scene-option", "grid=[4,4]", "--out", "x").check()
 
 
 def test_arguments_win_over_the_config_file(tmp_path):
-    base = RunSettings(seed=3, parameters={"m1": Start(distribution=Distribution(mean=2.0))})
+    base = RunSettings(seed=3, parameters={"m1": Optimise(distribution=Distribution(mean=2.0))})
     path = tmp_path / "run.toml"
     path.write_text(tomli_w.dumps(settings_module.to_dict(base)))
     found = settings_of("--config", str(path), *HIDDEN, "--start", "n1_1=1:0.1", "--out", "x")

@@ -27,7 +27,6 @@ from gdr_core.messages import (
     TradeOff,
 )
 from gdr_core.settings import RenderSettings, RunSettings, TargetSettings, TrainingSettings
-from gdr_core.supershape.parameters import defaults
 from trainer import cli
 from trainer.cli import progress
 from trainer.estimators.base import Uncertainty
@@ -163,27 +162,26 @@ def test_what_the_estimator_noticed_is_told(tmp_path, monkeypatch):
 
 
 def model() -> ProbabilityModel:
-    return ProbabilityModel(HIDDEN, defaults())
+    return ProbabilityModel(HIDDEN)
 
 
 def test_few_targets_are_not_compared():
     rendered = []
 
-    def render(parameters):
-        rendered.append(parameters)
+    def render(x):
+        rendered.append(x)
         return images
 
     images = np.zeros((3, 32, 32, 3), np.uint8)
     found = conclusion.compared(Conclusion(), images, model(), render, torch.Generator())
-    assert [len(parameters) for parameters in rendered] == [3]  # For the person to look at.
+    assert [len(x) for x in rendered] == [3]  # For the person to look at.
     assert found.indistinguishability is None
     assert found.not_compared.endswith("that takes at least 4 of them.")
 
 
 def test_numbers_that_cannot_be_rendered_are_not_compared():
-    far = ProbabilityModel({"m1": Distribution(mean=200.0, std=0.1)}, defaults())
     images = np.zeros((8, 32, 32, 3), np.uint8)
-    found = conclusion.compared(Conclusion(), images, far, None, torch.Generator())
+    found = conclusion.compared(Conclusion(), images, model(), lambda x: None, torch.Generator())
     assert "too large to render" in found.not_compared
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gdr_core.supershape import parameters
+from gdr_core.supershape.parameters import NAMES
 from trainer import cli
 
 ROOT = Path(__file__).parents[2]
@@ -145,12 +145,26 @@ def test_a_resumed_run_keeps_its_hidden_targets(whole, tmp_path):
     images = np.load(folder / "targets.npy")
     assert images.shape == (16, 32, 32, 3)
     text = (folder / "config.toml").read_text()
-    (folder / "config.toml").write_text(text.replace("92,", "40,"))  # A coarser grid.
+    assert "\nsamples = 1\n" in text
+    (folder / "config.toml").write_text(text.replace("samples = 1", "samples = 4"))
     assert optimize("--resume", folder, "--steps", 4) == 0
     np.testing.assert_array_equal(np.load(folder / "targets.npy"), images)
     (folder / "targets.npy").write_bytes(b"damaged")
     assert optimize("--resume", folder, "--steps", 5) == 1
     assert result(folder)["steps"] == 4
+
+
+def test_a_run_does_not_go_on_with_another_scene(tmp_path, capsys):
+    folder = tmp_path / "run"
+    assert optimize(*HIDDEN, *SMALL, "--steps", 2, "--out", folder) == 0
+    text = (folder / "config.toml").read_text()
+    before = (folder / "history.csv").read_text()
+    (folder / "config.toml").write_text(text.replace("92,", "40,"))  # A coarser grid.
+    assert optimize("--resume", folder, "--steps", 4) == 1
+    assert "is about another scene" in capsys.readouterr().err
+    assert (folder / "history.csv").read_text() == before
+    (folder / "config.toml").write_text(text)
+    assert optimize("--resume", folder, "--steps", 4) == 0
 
 
 def test_a_run_that_did_not_arrive_says_so(tmp_path):
@@ -251,7 +265,7 @@ def test_rendering_one_shape_and_the_result_of_a_run(whole, tmp_path):
     assert cli.main(["render", "--params", "m1=9.5,m2=9.5", "--out", str(tmp_path / "one")]) == 0
     with (tmp_path / "one" / "parameters.csv").open(newline="") as file:
         (row,) = csv.DictReader(file)
-    assert [float(row[name]) for name in parameters.NAMES[:2]] == [9.5, 1.0]
+    assert [float(row[name]) for name in NAMES[:2]] == [9.5, 1.0]
     out = tmp_path / "many"
     assert cli.main(["render", "--run", str(whole), "--count", "3", "--out", str(out)]) == 0
     assert len(list(out.glob("*.png"))) == 3

@@ -8,7 +8,6 @@ import torch
 
 from gdr_core.families import Distribution
 from gdr_core.settings import TrainingSettings
-from gdr_core.supershape import parameters
 from trainer import estimators
 from trainer.estimators.probability_model import ProbabilityModel
 from trainer.estimators.regression import network
@@ -21,10 +20,14 @@ START = {
 }
 
 
-def discs(z: torch.Tensor, size: int = 32) -> np.ndarray:
-    """A renderer in numpy: a soft disc of radius ``z[:, 0]``, moved sideways by ``z[:, 1]``."""
+def discs(x: torch.Tensor, size: int = 32) -> np.ndarray:
+    """A renderer in numpy: a soft disc whose radius is the first parameter, moved sideways by the
+    second."""
     axis = np.arange(size) - size / 2 + 0.5
-    radius, shift = z.double().numpy().T[..., None, None]
+    radius, shift = (
+        start.to_value(x[:, k].double().numpy())[:, None, None]
+        for k, start in enumerate(START.values())
+    )
     distance = np.hypot(axis[None, None, :] - shift, axis[None, :, None])
     level = 1.0 / (1.0 + np.exp(distance - radius))
     return np.repeat((level * 255).astype(np.uint8)[..., None], 3, axis=3)
@@ -32,7 +35,7 @@ def discs(z: torch.Tensor, size: int = 32) -> np.ndarray:
 
 def make(seed, targets):
     training = TrainingSettings(size=32, batch=20, estimator="regression")
-    model = ProbabilityModel(START, parameters.defaults())
+    model = ProbabilityModel(START)
     generator = torch.Generator().manual_seed(seed)
     return estimators.make(training, model, targets, torch.device("cpu"), generator)
 
@@ -43,11 +46,10 @@ def hidden(seed, count=40):
         {
             "m1": Distribution(mean=2.1, std=0.15),
             "n1_1": Distribution(family="bounded", mean=0.4, std=0.2, low=-10.0, high=10.0),
-        },
-        parameters.defaults(),
+        }
     )
-    z = known.sample(count, torch.Generator().manual_seed(seed))
-    return known.to_internal(z), discs(z)
+    x = known.sample(count, torch.Generator().manual_seed(seed)).double()
+    return x, discs(x)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -56,9 +58,9 @@ def test_it_finds_mean_and_spread_and_says_when(seed):
     estimator = make(seed, pictures)
     converged, renders = False, 0
     while not converged and renders < 300:
-        z = estimator.propose()
-        assert z.shape == (20, 2)
-        converged = estimator.update(z, discs(z)).converged
+        proposed = estimator.propose()
+        assert proposed.shape == (20, 2)
+        converged = estimator.update(proposed, discs(proposed)).converged
         renders += 20
     assert converged
     mean, std = estimator.model.mean.detach(), estimator.model.std.detach()
@@ -73,10 +75,10 @@ def looking_past_light(check):
     estimator.check = check
     estimator._look_past_light()
     while len(estimator.planned) > estimator.batch:
-        z = estimator.propose()
-        estimator.update(z, discs(z))
-    z = estimator.propose()
-    return estimator, (z, discs(z))
+        proposed = estimator.propose()
+        estimator.update(proposed, discs(proposed))
+    proposed = estimator.propose()
+    return estimator, (proposed, discs(proposed))
 
 
 def test_a_training_of_the_network_can_be_left_at_once(monkeypatch):
@@ -118,8 +120,8 @@ def test_it_goes_on_from_a_checkpoint_as_if_it_had_not_stopped(tmp_path):
     _, pictures = hidden(0)
     whole, resumed = make(0, pictures), make(9, pictures)
     for _ in range(3):
-        z = whole.propose()
-        whole.update(z, discs(z))
+        proposed = whole.propose()
+        whole.update(proposed, discs(proposed))
     checkpoint.save(tmp_path / "c", whole.state_dict())
     resumed.load_state_dict(checkpoint.load(tmp_path / "c"))
     for _ in range(2):
@@ -140,11 +142,11 @@ def test_it_notices_targets_of_another_camera_and_looks_past_it():
     estimator = make(0, another_camera(pictures))
     notes, renders = [], 0
     while renders < 900:
-        assert estimator.varies_light == bool(notes)
-        z = estimator.propose()
-        report = estimator.update(z, discs(z))
+        assert estimator.mismatched == bool(notes)
+        proposed = estimator.propose()
+        report = estimator.update(proposed, discs(proposed))
         notes += [report.note] if report.note else []
-        renders += len(z)
+        renders += len(proposed)
     assert len(notes) == 1
     assert "light, exposure" in notes[0]
     # A disc's place is what another camera changes, so that is not found; its radius is, by half
@@ -162,16 +164,16 @@ def test_a_run_goes_on_from_a_checkpoint_of_the_network(tmp_path, monkeypatch):
     for estimator in estimators_:
         estimator.options = dataclasses.replace(estimator.options, network_first=40)
     whole, resumed = estimators_
-    z = whole.propose()
-    whole.update(z, discs(z))
+    proposed = whole.propose()
+    whole.update(proposed, discs(proposed))
     whole.planned = whole.planned[:0]
     whole._look_past_light()
     for _ in range(2):
-        z = whole.propose()
-        whole.update(z, discs(z))
+        proposed = whole.propose()
+        whole.update(proposed, discs(proposed))
     checkpoint.save(tmp_path / "c", whole.state_dict())
     resumed.load_state_dict(checkpoint.load(tmp_path / "c"))
-    assert resumed.varies_light
+    assert resumed.mismatched
     one, two = whole.propose(), resumed.propose()
     assert torch.equal(one, two)
     torch.testing.assert_close(whole.prediction.mean, resumed.prediction.mean)
@@ -185,7 +187,7 @@ def test_a_run_goes_on_from_a_checkpoint_of_the_network(tmp_path, monkeypatch):
 
 def test_it_names_a_parameter_that_the_pictures_do_not_show():
     x, pictures = hidden(3)
-    model = ProbabilityModel(START | {"b2": Distribution(mean=0.0, std=0.3)}, parameters.defaults())
+    model = ProbabilityModel(START | {"b2": Distribution(mean=0.0, std=0.3)})
     estimator = estimators.make(
         TrainingSettings(size=32, batch=20, estimator="regression"),
         model,
@@ -195,9 +197,9 @@ def test_it_names_a_parameter_that_the_pictures_do_not_show():
     )
     converged, renders = False, 0
     while not converged and renders < 400:
-        z = estimator.propose()
-        converged = estimator.update(z, discs(z[:, :2])).converged
-        renders += len(z)
+        proposed = estimator.propose()
+        converged = estimator.update(proposed, discs(proposed[:, :2])).converged
+        renders += len(proposed)
     assert converged
     assert estimator.uncertainty().undetermined == ("b2",)
     assert estimator.model.current()["b2"].mean == pytest.approx(0.0)
@@ -211,8 +213,8 @@ def test_standard_errors_hold_the_truth_as_often_as_they_say():
         _, pictures = hidden(200 + seed, count=16)
         estimator = make(seed, pictures)
         for _ in range(8):
-            z = estimator.propose()
-            estimator.update(z, discs(z))
+            proposed = estimator.propose()
+            estimator.update(proposed, discs(proposed))
         known = estimator.uncertainty()
         for found, true, error in zip(
             estimator.model.mean.tolist() + estimator.model.std.tolist(),
@@ -224,9 +226,3 @@ def test_standard_errors_hold_the_truth_as_often_as_they_say():
             errors.append(abs(found - true) / error)
     assert np.mean(held) > 0.8
     assert np.median(errors) > 0.3  # Nor are they as wide as to say nothing.
-
-
-def test_internal_units_and_values_are_inverse():
-    model = ProbabilityModel(START, parameters.defaults())
-    x = torch.tensor([[0.3, -1.0], [2.0, 1.5]], dtype=torch.float64)
-    torch.testing.assert_close(model.to_internal(model.from_internal(x)), x, rtol=1e-5, atol=1e-5)

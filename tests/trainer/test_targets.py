@@ -7,7 +7,8 @@ from PIL import Image
 
 from gdr_core.errors import BadSettings
 from gdr_core.families import Distribution
-from gdr_core.settings import RunSettings, Start, TargetSettings
+from gdr_core.roles import Fixed, Optimise
+from gdr_core.settings import RunSettings, TargetSettings
 from gdr_core.supershape import parameters
 from trainer.data import targets
 from trainer.run.controls import Stopped
@@ -195,14 +196,14 @@ def test_hidden_targets_are_drawn_from_the_hidden_distribution():
     seen = {}
 
     def render(batch):
-        seen["parameters"] = batch
+        seen["rows"] = batch
         return np.zeros((len(batch), 64, 64, 3), np.uint8)
 
     settings = RunSettings(
         targets=TargetSettings(hidden={"m1": Distribution(mean=2.25, std=0.1)}, count=200)
     )
     found = targets.from_hidden(settings, render, torch.Generator().manual_seed(4))
-    x = np.log(seen["parameters"][:, parameters.INDEX["m1"]])
+    x = np.log(seen["rows"][:, parameters.INDEX["m1"]])
     truth = found.truth["m1"]
     assert truth.drawn_mean == pytest.approx(x.mean(), abs=1e-5)
     assert truth.drawn_std == pytest.approx(x.std(), abs=1e-5)
@@ -213,7 +214,7 @@ def test_what_is_optimised_but_not_hidden_stays_at_its_default():
     hidden = {"m1": Distribution(mean=2.25, std=0.1)}
     settings = RunSettings(
         targets=TargetSettings(hidden=hidden, count=4),
-        parameters={"n1_1": Start(distribution=Distribution()), "n2_1": Start(value=7.0)},
+        parameters={"n1_1": Optimise(distribution=Distribution()), "n2_1": Fixed(value=7.0)},
     )
     seen = []
     targets.from_hidden(settings, lambda batch: seen.append(batch), torch.Generator())

@@ -14,13 +14,15 @@ import numpy as np
 import pytest
 
 from gdr_core.errors import BadSettings, GdrError
+from gdr_core.settings import RunSettings
 from trainer import cli
 from trainer.data.dataset import HOW, TABLE, Dataset
 
 ROOT = Path(__file__).resolve().parents[2]
-SMALL = ["--size", "16", "--grid", "24", "--workers", "1"]
+SMALL = ["--size", "16", "--scene-option", "grid=[24,24]", "--workers", "1"]
 DRAWN = ["--distribution", "m1=2.25:0.1", "--distribution", "m2=2.25:0.1", *SMALL]
-ALIKE = {"size": 4, "grid": (24, 24)}
+SCENE = RunSettings().scene.resolve()
+SAME = {"scene": {"name": SCENE.name, "digest": SCENE.digest}, "size": 4}
 
 
 def render(out, count, *argv) -> int:
@@ -94,7 +96,10 @@ def test_who_interrupts_it_is_told_what_is_there(tmp_path):
     [
         ([*DRAWN, "--seed", "1"], "has 70 images of other parameters (another seed"),
         ([*DRAWN, "--size", "32"], "has images of another size (16, and not 32)"),
-        ([*DRAWN, "--grid", "30"], "has images of another grid ([24, 24], and not [30, 30])"),
+        (
+            [*DRAWN, "--scene-option", "grid=[30,30]"],
+            "has images of another grid ([24, 24], and not [30, 30])",
+        ),
         ([*DRAWN, "--renderer", "solid"], "has images of another renderer (fast, and not solid)"),
     ],
 )
@@ -114,7 +119,7 @@ def test_images_of_other_kinds_are_not_mixed(whole, capsys, argv, sentence):
         {"parameters.csv": "a,b\n1,2\n"},
         {"dataset.json": '{"labels": []}'},
         {"dataset.json": "[1]", "parameters.csv": "a,b\n"},
-        {"dataset.json": '{"size": 4, "grid": [24, 24]}', "image_00000.png": ""},
+        {"dataset.json": json.dumps(SAME), "image_00000.png": ""},
     ],
     ids=lambda theirs: "+".join(theirs),
 )
@@ -122,9 +127,17 @@ def test_files_of_others_are_not_overwritten(tmp_path, theirs):
     for name, text in theirs.items():
         (tmp_path / name).write_text(text)
     with pytest.raises(BadSettings, match="files that gdr render did not put there"):
-        Dataset(tmp_path, ALIKE, tuple(ALIKE))
+        Dataset(tmp_path, SCENE.names, SAME, tuple(SAME))
     found = {path.name: path.read_text() for path in tmp_path.iterdir() if path.suffix}
     assert found == theirs
+
+
+def test_images_of_an_earlier_version_are_not_mixed(tmp_path):
+    old = {"size": 4, "grid": [24, 24], "renderer": "fast", "gdr": "0.1.0"}
+    (tmp_path / HOW).write_text(json.dumps(old))
+    with pytest.raises(BadSettings, match="images of an earlier version of gdr"):
+        Dataset(tmp_path, SCENE.names, SAME, tuple(SAME))
+    assert json.loads((tmp_path / HOW).read_text()) == old
 
 
 def test_images_that_were_taken_away_are_rendered_again(whole, tmp_path, capsys):
@@ -148,61 +161,63 @@ def test_what_is_complete_needs_no_blender(whole, monkeypatch, capsys):
 
 
 def test_a_dataset_of_another_processor_goes_on(tmp_path):
-    shapes = np.random.default_rng(0).random((3, 12), dtype=np.float32)
-    with Dataset(tmp_path, ALIKE, tuple(ALIKE)) as dataset:
-        dataset.begin(shapes)
-        dataset.add(shapes[0], np.zeros((4, 4, 3), np.uint8))
-    near = np.nextafter(shapes, np.float32(2.0))
-    with Dataset(tmp_path, ALIKE, tuple(ALIKE)) as dataset:
+    rows = np.random.default_rng(0).random((3, 13))
+    with Dataset(tmp_path, SCENE.names, SAME, tuple(SAME)) as dataset:
+        dataset.begin(rows)
+        dataset.add(rows[0], np.zeros((4, 4, 3), np.uint8))
+    near = rows * (1 + 1e-7)
+    with Dataset(tmp_path, SCENE.names, SAME, tuple(SAME)) as dataset:
         assert len(dataset.begin(near)) == 2
         dataset.add(near[1], np.zeros((4, 4, 3), np.uint8))
     lines = (tmp_path / TABLE).read_text().splitlines()
-    assert lines[1].split(",")[1:] == [repr(value) for value in shapes[0].tolist()]
+    assert lines[1].split(",")[1:] == [repr(value) for value in rows[0].tolist()]
     with (
-        Dataset(tmp_path, ALIKE, tuple(ALIKE)) as dataset,
+        Dataset(tmp_path, SCENE.names, SAME, tuple(SAME)) as dataset,
         pytest.raises(BadSettings, match="2 images of other parameters"),
     ):
-        dataset.begin(shapes * 1.01)
+        dataset.begin(rows * 1.01)
 
 
 def test_two_do_not_render_into_one_folder(tmp_path):
     with (
-        Dataset(tmp_path, ALIKE, tuple(ALIKE)),
+        Dataset(tmp_path, SCENE.names, SAME, tuple(SAME)),
         pytest.raises(BadSettings, match="Another process is rendering into"),
     ):
-        Dataset(tmp_path, ALIKE, tuple(ALIKE))
-    with Dataset(tmp_path, ALIKE, tuple(ALIKE)):
+        Dataset(tmp_path, SCENE.names, SAME, tuple(SAME))
+    with Dataset(tmp_path, SCENE.names, SAME, tuple(SAME)):
         pass
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Only Linux has a disk that is always full")
 def test_a_full_disk_gets_a_sentence_and_loses_nothing(tmp_path):
-    shapes = np.ones((3, 12), np.float32)
-    with Dataset(tmp_path, ALIKE, tuple(ALIKE)) as dataset:
-        dataset.begin(shapes)
-        dataset.add(shapes[0], np.zeros((4, 4, 3), np.uint8))
+    rows = np.ones((3, 13))
+    with Dataset(tmp_path, SCENE.names, SAME, tuple(SAME)) as dataset:
+        dataset.begin(rows)
+        dataset.add(rows[0], np.zeros((4, 4, 3), np.uint8))
     (tmp_path / "image_00001.png").symlink_to("/dev/full")
-    with Dataset(tmp_path, ALIKE, tuple(ALIKE)) as dataset:
-        dataset.begin(shapes)
+    with Dataset(tmp_path, SCENE.names, SAME, tuple(SAME)) as dataset:
+        dataset.begin(rows)
         with pytest.raises(
             GdrError, match=r"cannot be written \(No space left .* 1 images are there"
         ):
-            dataset.add(shapes[1], np.zeros((4, 4, 3), np.uint8))
+            dataset.add(rows[1], np.zeros((4, 4, 3), np.uint8))
     (tmp_path / "image_00001.png").unlink()
-    with Dataset(tmp_path, ALIKE, tuple(ALIKE)) as dataset:
-        assert len(dataset.begin(shapes)) == 2
+    with Dataset(tmp_path, SCENE.names, SAME, tuple(SAME)) as dataset:
+        assert len(dataset.begin(rows)) == 2
 
 
 def test_it_says_how_its_images_were_made(whole, tmp_path):
     how = json.loads((whole / HOW).read_text())
-    assert (how["size"], how["renderer"], how["grid"], how["seed"]) == (16, "fast", [24, 24], 0)
-    assert how["sampled"]["m1"]["mean"] == 2.25
-    assert how["fixed"]["a1"] == 1.0
-    assert "m1" not in how["fixed"]
-    shapes = np.arange(24, dtype=np.float32).reshape(2, 12) / 7
-    with Dataset(tmp_path, ALIKE, tuple(ALIKE)) as dataset:
-        assert len(dataset.begin(shapes)) == 2
-        dataset.add(shapes[0], np.zeros((4, 4, 3), np.uint8))
-    with Dataset(tmp_path, ALIKE | {"seed": 3}, tuple(ALIKE)) as dataset:
-        np.testing.assert_array_equal(dataset.begin(shapes), shapes[1:])
+    assert (how["size"], how["renderer"], how["seed"]) == (16, "fast", 0)
+    assert how["scene"]["name"] == "supershape"
+    assert how["scene"]["options"] == {"grid": [24, 24]}
+    m1 = {"family": "lognormal", "mean": 2.25, "std": 0.1}
+    assert how["parameters"]["m1"] == {"role": "optimise", "distribution": m1}
+    assert how["parameters"]["a1"] == {"role": "fixed", "value": 1.0}
+    rows = np.arange(26.0).reshape(2, 13) / 7
+    with Dataset(tmp_path, SCENE.names, SAME, tuple(SAME)) as dataset:
+        assert len(dataset.begin(rows)) == 2
+        dataset.add(rows[0], np.zeros((4, 4, 3), np.uint8))
+    with Dataset(tmp_path, SCENE.names, SAME | {"seed": 3}, tuple(SAME)) as dataset:
+        np.testing.assert_array_equal(dataset.begin(rows), rows[1:])
         assert dataset.there == 1

@@ -36,7 +36,7 @@ def test_a_run_tells_the_window_everything(blender):
     assert targets.count == 8
     assert targets.sheet.shape == (3 * 34 + 2, 3 * 34 + 2, 3)
     samples = [m for m in blender.seen if isinstance(m, messages.Samples)]
-    assert samples[-1].parameters.shape == (64, 12)
+    assert samples[-1].rows.shape == (64, 13)
     progress = [m for m in blender.seen if isinstance(m, messages.Progress)]
     assert (progress[-1].step, progress[-1].renders) == (5, 40)
     assert progress[-1].mean.keys() == {"m1", "m2"}

@@ -127,7 +127,13 @@ class Dataset:
         if not any_images and not how.exists() and not path.exists():
             return []
         try:
-            old = {name: json.loads(how.read_text(encoding="utf-8"))[name] for name in same}
+            saved = json.loads(how.read_text(encoding="utf-8"))
+            if "gdr" in saved and "scene" not in saved:
+                raise BadSettings(
+                    f"The folder {self.folder} has images of an earlier version of gdr; name "
+                    f"another folder."
+                )
+            old = {name: saved[name] for name in same}
             lines = []
             if any_images or path.exists():
                 with path.open(newline="", encoding="utf-8") as table:
@@ -139,9 +145,10 @@ class Dataset:
             ) from None
         for name in same:
             if old[name] != self._how[name]:
+                what, before, now = _first_difference(name, old[name], self._how[name])
                 raise BadSettings(
-                    f"The folder {self.folder} has images of another {name} ({old[name]}, and "
-                    f"not {self._how[name]}); name another folder."
+                    f"The folder {self.folder} has images of another {what} ({before}, and not "
+                    f"{now}); name another folder."
                 )
         rows = []
         for number, line in enumerate(list(csv.reader(lines))[1:]):
@@ -174,6 +181,15 @@ class Dataset:
             f"The folder {self.folder} cannot be written ({files.why(error)}). {self.there} images "
             f"are there; the same command renders the rest."
         )
+
+
+def _first_difference(name: str, old: Any, new: Any) -> tuple[str, Any, Any]:
+    """Return the name and both values of the first thing in which two settings differ."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in {**old, **new}:
+            if old.get(key) != new.get(key):
+                return _first_difference(key, old.get(key), new.get(key))
+    return name, old, new
 
 
 def _name(number: int) -> str:

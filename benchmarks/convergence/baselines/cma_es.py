@@ -48,9 +48,9 @@ class CMA(Baseline):
         psi = torch.from_numpy(np.stack(self.candidates)).float()
         mean, log_std = psi.chunk(2, dim=1)
         x = mean[:, None] + log_std.exp()[:, None] * self.draws
-        return self.model.from_internal(x.flatten(0, 1))
+        return x.flatten(0, 1)
 
-    def update(self, z: torch.Tensor, images: np.ndarray) -> StepReport:
+    def update(self, x: torch.Tensor, images: np.ndarray) -> StepReport:
         seen = features(images).unflatten(0, (len(self.candidates), -1))
         self.strategy.tell(self.candidates, energy_distance(seen, self.targets).tolist())
         mean, log_std = torch.from_numpy(self.strategy.result.xfavorite).float().chunk(2)

@@ -6,7 +6,7 @@ The witness function ``w(y) = E|y - target| - E|y - render|`` of the energy dist
 moves by the discriminator's loss, this moves by it (Gretton et al., *A Kernel Two-Sample Test*,
 JMLR 13, 2012; Williams 1992)::
 
-    grad_psi MMD^2 = 2 E[(w(G(z)) - b) grad_psi log p(z | psi)]
+    grad_psi MMD^2 = 2 E[(w(G(x)) - b) grad_psi log p(x | psi)]
 
 with the batch's mean as the baseline ``b``. With Adam as the reference method has it, twice its
 step, which shrinks as ``1 / (1 + steps / 50)``, as stochastic approximation needs (Robbins & Monro
@@ -41,7 +41,7 @@ class MMD(Baseline):
     def propose(self) -> torch.Tensor:
         return self.model.sample(self.batch, self.generator)
 
-    def update(self, z: torch.Tensor, images: np.ndarray) -> StepReport:
+    def update(self, x: torch.Tensor, images: np.ndarray) -> StepReport:
         seen = features(images)
         count = len(seen)
         to_renders = torch.cdist(seen, seen).sum(1) / (count - 1)
@@ -50,7 +50,7 @@ class MMD(Baseline):
         # Adam does not mind the scale, but its epsilon and the eye do.
         advantage = advantage / advantage.std().clamp(min=1e-12)
         self.optimizer.zero_grad()
-        (self.model.log_prob(z) * advantage).mean().backward()
+        (self.model.log_prob(x) * advantage).mean().backward()
         self.optimizer.step()
         self.schedule.step()
         return StepReport()

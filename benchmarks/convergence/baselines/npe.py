@@ -65,10 +65,10 @@ class NPE(Baseline):
         low, high = prior.cdf(self.low), prior.cdf(self.high)
         share = torch.rand(self.batch, len(self.low), generator=self.generator)
         x = prior.icdf((low + (high - low) * share).clamp(1e-6, 1 - 1e-6))
-        return self.model.from_internal(x)
+        return x
 
-    def update(self, z: torch.Tensor, images: np.ndarray) -> StepReport:
-        newest = self.model.to_internal(z).float(), features(images)
+    def update(self, x: torch.Tensor, images: np.ndarray) -> StepReport:
+        newest = x.float(), features(images)
         self.x = torch.cat((self.x, newest[0]))
         self.features = torch.cat((self.features, newest[1]))
         quiet = contextlib.redirect_stdout(io.StringIO())
