@@ -133,7 +133,7 @@ def test_arguments_win_over_the_config_file(tmp_path):
         (["--hidden", "m1=one:0.1", "--out", "x"], "'one' in 'm1=one:0.1' is not a number"),
         ([*HIDDEN, "--family", "m1=poisson", "--out", "x"], "no family named 'poisson'"),
         ([*HIDDEN, "--family", "m1=normal:1:2", "--out", "x"], "bounds go as m1=bounded:LOW"),
-        ([*HIDDEN, "--fix", "m1=1", "--fix", "m2=1", "--out", "x"], "at least one to optimise"),
+        ([*HIDDEN, "--fix", "m1=1", "--fix", "m2=1", "--out", "x"], "No parameter is optimised"),
         ([*HIDDEN, "--size", "65", "--out", "x"], "choose one of 32, 64, 128, 256"),
         ([*HIDDEN, "--renderer", "povray", "--out", "x"], "no renderer named 'povray'"),
         ([*HIDDEN, "--renderer", "eevee", "--samples", "0", "--out", "x"], "0 samples"),
@@ -220,7 +220,7 @@ def test_a_notice_is_a_line_of_its_own(capsys):
 @pytest.mark.parametrize(
     ("argv", "sentence"),
     [
-        (["--params", "m1=nan"], "m1 is nan; give a finite number"),
+        (["--params", "m1=nan"], "m1 is fixed at nan; give a finite number"),
         (["--params", "m1"], "'m1' is not of the form NAME=VALUE"),
         (["--params", "m1=1", "--count", "0"], "--count is 0"),
         (["--distribution", "m1=1:0.1", "--seed", "9" * 30], "give a whole number from 0"),
@@ -247,7 +247,7 @@ def test_help_needs_no_torch():
     [
         ("import trainer.cli.progress, trainer.run, trainer.window", "torch"),
         (
-            "from trainer import optimization; import torch; x = torch.ones(2, requires_grad=True);"
+            "from trainer.run import optimization; import torch; x = torch.ones(2, requires_grad=True);"
             "o = torch.optim.LBFGS([x]); o.zero_grad(); o.step(lambda: (x**2).sum())",
             "torch._dynamo",
         ),
