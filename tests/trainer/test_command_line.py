@@ -245,9 +245,10 @@ def test_help_needs_no_torch():
 @pytest.mark.parametrize(
     ("code", "unwanted"),
     [
-        ("import trainer.cli.progress, trainer.run, trainer.window", "torch"),
+        ("import trainer.cli.progress, trainer.run.run, trainer.run.server", "torch"),
         (
-            "from trainer.run import optimization; import torch; x = torch.ones(2, requires_grad=True);"
+            "from trainer.run import optimization; import torch;"
+            "x = torch.ones(2, requires_grad=True);"
             "o = torch.optim.LBFGS([x]); o.zero_grad(); o.step(lambda: (x**2).sum())",
             "torch._dynamo",
         ),

@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("bpy")
 
-import histories  # noqa: E402
+import histories
 
 RECORDED = json.loads(histories.FILE.read_text())
 SAME_MACHINE = RECORDED["machine"] == histories.machine()
