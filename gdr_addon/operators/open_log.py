@@ -8,6 +8,7 @@ from pathlib import Path
 
 import bpy
 
+from ...gdr_core import shared_names
 from .. import ids
 from ..run import controller, trainer_process
 
@@ -53,6 +54,6 @@ class GDR_OT_open_log(bpy.types.Operator):
 
 
 def _logs(folder: str) -> list[Path]:
-    names = (trainer_process.TRAINER_LOG, trainer_process.OUTPUT_LOG)
+    names = (shared_names.TRAINER_LOG, shared_names.OUTPUT_LOG)
     paths = [Path(folder) / name for name in names] if folder else []
     return [path for path in paths if os.path.isfile(path) and os.path.getsize(path)]

@@ -12,6 +12,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from gdr_core import shared_names
 from gdr_core.errors import GdrError
 
 from .system_libraries import explain_missing
@@ -60,7 +61,7 @@ def find(choice: str = "") -> str:
     GdrError
         There is none.
     """
-    wanted = choice or os.environ.get("GDR_BLENDER", "")
+    wanted = choice or os.environ.get(shared_names.BLENDER, "")
     if wanted and wanted != "bpy":
         found = shutil.which(wanted)
         if not found:
