@@ -3,8 +3,8 @@
 
 ``worker_entry.py`` is the script that starts it, in one of two ways:
 
-* ``BlenderLauncher(script=".../worker_entry.py", named_sockets=[WORKER_SOCKET], background=True, ...)``
-  serves. The worker binds it; its first message is
+* ``BlenderLauncher(script=".../worker_entry.py", named_sockets=[WORKER_SOCKET], ...)``, in the
+  background, serves. The worker binds the socket; its first message is
   :class:`~gdr_core.messages.WorkerReady`; after that each
   :class:`~gdr_core.messages.RenderRequest` gets a :class:`~gdr_core.messages.RenderReply` or a
   :class:`~gdr_core.messages.RenderFailure` with the request's ``id``, in the order in which they

@@ -112,7 +112,9 @@ class RunState:
             message="Starting the trainer",
             steps=settings.training.filled().steps,
             folder=folder,
-            parameters={name: ParameterState(start, start) for name, start in sampler.start.items()},
+            parameters={
+                name: ParameterState(start, start) for name, start in sampler.start.items()
+            },
             sampler=sampler,
         )
 

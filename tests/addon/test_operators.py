@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from gdr.gdr_addon import ids, text
 from gdr.gdr_addon.panels.run import icon_of, progress_of
-from gdr.gdr_addon.run import controller, kept_trainer
+from gdr.gdr_addon.run import controller, kept_trainer, trainer_check
 from gdr.gdr_addon.run.run_state import RunState
 from gdr.gdr_addon.scenes.supershape import preview
-from gdr.gdr_addon.settings import preferences, trainer_check
+from gdr.gdr_addon.settings import preferences
 from gdr.gdr_addon.settings.from_scene import to_settings
 from gdr.gdr_core.families import Distribution
 from gdr.gdr_core.messages import (

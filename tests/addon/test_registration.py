@@ -9,9 +9,9 @@ import bpy
 import pytest
 from gdr import gdr_addon
 from gdr.gdr_addon import panels
-from gdr.gdr_addon.run import contact_sheet, controller
+from gdr.gdr_addon.run import contact_sheet, controller, trainer_check
 from gdr.gdr_addon.run.run_state import RunState
-from gdr.gdr_addon.settings import defaults, trainer_check
+from gdr.gdr_addon.settings import defaults
 
 ROOT = Path(__file__).resolve().parents[2]
 
