@@ -19,13 +19,12 @@ def register() -> None:
     if _undo is not None:
         raise RuntimeError("GDR is registered already.")
     from . import operators, panels, scenes
-    from .run import contact_sheet, controller, handlers, run_state
-    from .settings import defaults, preferences, properties, trainer_check
+    from .run import contact_sheet, controller, handlers, trainer_check
+    from .settings import defaults, preferences, properties
 
     parts = (
         properties,
         scenes,
-        run_state,
         preferences,
         operators,
         panels,

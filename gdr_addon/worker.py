@@ -3,8 +3,8 @@
 
 ``worker_entry.py`` is the script that starts it, in one of two ways:
 
-* ``BlenderLauncher(script=".../worker_entry.py", named_sockets=["CTRL"], background=True, ...)``
-  serves. The worker binds ``CTRL``; its first message is
+* ``BlenderLauncher(script=".../worker_entry.py", named_sockets=[WORKER_SOCKET], ...)``, in the
+  background, serves. The worker binds the socket; its first message is
   :class:`~gdr_core.messages.WorkerReady`; after that each
   :class:`~gdr_core.messages.RenderRequest` gets a :class:`~gdr_core.messages.RenderReply` or a
   :class:`~gdr_core.messages.RenderFailure` with the request's ``id``, in the order in which they
@@ -42,11 +42,11 @@ from ..gdr_core.messages import (
     pack,
     unpack,
 )
+from ..gdr_core.shared_names import WORKER_SOCKET
 from .renderers import Renderer, make_renderer
 
 _log = logging.getLogger(__name__)
 
-CHANNEL = "CTRL"
 MAX_REPLY_BYTES = 128 * 2**20
 """Half of what a channel takes; a bigger batch is refused."""
 NO_ID = -1
@@ -122,7 +122,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from ..blendtorch import btb
 
     arguments, _ = btb.parse_blendtorch_args(argv)
-    with btb.DuplexChannel(arguments.btsockets[CHANNEL], arguments.btid) as channel:
+    with btb.DuplexChannel(arguments.btsockets[WORKER_SOCKET], arguments.btid) as channel:
         return serve(channel)
 
 

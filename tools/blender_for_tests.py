@@ -3,7 +3,8 @@
 
 The order: the executable that GDR_BLENDER names; a Debian root in the cache; and, as root on Debian
 or a relative of it, a new Debian root made by debootstrap, which holds Blender and the X programs
-that a test needs and touches nothing of the system.
+that a test needs and touches nothing of the system. A test wants one version, so this order is not
+that of trainer.rendering.blender.
 """
 
 from __future__ import annotations

@@ -17,7 +17,8 @@ import tomllib
 import zipfile
 from pathlib import Path
 
-import installed_blender
+from gdr_core.errors import GdrError
+from trainer.rendering import blender
 
 ROOT = Path(__file__).resolve().parent.parent
 WHEELS = ROOT / "wheels"
@@ -96,13 +97,13 @@ def _extension_command() -> list[str]:
     for folder in bpy.submodule_search_locations or () if bpy else ():
         for script in Path(folder).glob("*/scripts/addons_core/bl_pkg/cli/blender_ext.py"):
             return [sys.executable, str(script)]
-    blender = installed_blender.find()
-    if blender is None:
+    try:
+        executable = blender.find(module=False)
+    except GdrError as error:
         raise CannotBuild(
-            "Building the extension takes the bpy module (in this environment with Python 3.11) or "
-            "a Blender: set GDR_BLENDER to its executable."
-        )
-    return [blender, "--factory-startup", "--command", "extension"]
+            f"Building the extension takes the bpy module, or a Blender. {error}"
+        ) from error
+    return [executable, "--factory-startup", "--command", "extension"]
 
 
 def _check_contents(archive: Path) -> None:

@@ -10,16 +10,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-import installed_blender
+from gdr_core.errors import GdrError
+from trainer.rendering import blender as blenders
 
 TOOLS = Path(__file__).resolve().parent
 INSTALL = ("--command", "extension", "install-file", "--repo", "user_default", "--enable")
 
 
 def main() -> int:
-    blender = installed_blender.find()
-    if blender is None:
-        print("There is no Blender: set GDR_BLENDER to the executable of 4.3 or later.")
+    try:
+        blender = blenders.find(module=False)
+    except GdrError as error:
+        print(error)
         return 1
     # Not the resolved path: the environment's own Python is often a link to the system's.
     python = str(Path(sys.executable).absolute())

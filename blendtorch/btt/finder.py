@@ -23,16 +23,21 @@ _VERSION_TIMEOUT_S = 120.0
 _VERSION = re.compile(r"Blender\s+(\d+)\.(\d+)")
 
 
-def discover_blender(additional_blender_paths: str | Path | None = None) -> dict[str, Any] | None:
+def discover_blender(
+    additional_blender_paths: str | Path | None = None, *, background: bool = False
+) -> dict[str, Any] | None:
     """Find Blender.
 
     Looked for in this order: `additional_blender_paths`, the environment variable ``GDR_BLENDER``,
-    ``PATH``, the ``bpy`` module of this Python.
+    in the background the ``bpy`` module of this Python, ``PATH``. The module has no window; where
+    one is wanted it is the last resort.
 
     Parameters
     ----------
     additional_blender_paths
         A Blender program, a folder with one (several joined by ``os.pathsep``), or ``"bpy"``.
+    background
+        Whether it will run without a window.
 
     Returns
     -------
@@ -46,6 +51,8 @@ def discover_blender(additional_blender_paths: str | Path | None = None) -> dict
     program = _program(wanted) if wanted else None
     if wanted and program is None:
         logger.warning("There is no Blender at %s; looking elsewhere.", wanted)
+    if program is None and background and importlib.util.find_spec("bpy") is not None:
+        return _module()
     if program is None:
         program = _which(os.environ.get("PATH", ""))
     if program is None:

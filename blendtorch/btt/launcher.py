@@ -130,7 +130,7 @@ class BlenderLauncher:
         self.startup_timeout = startup_timeout
         self.log_dir = Path(log_dir) if log_dir is not None else None
 
-        self.blender_info = discover_blender(blend_path)
+        self.blender_info = discover_blender(blend_path, background=background)
         if self.blender_info is None:
             raise ValueError(
                 "No Blender was found: pass blend_path, set GDR_BLENDER, or install `bpy` here."

@@ -30,10 +30,9 @@ class GDR_OT_apply_mean(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Apply them."""
-        view = controller.newest()
-        means = {parameter.name: parameter.now.mean for parameter in view.parameters}
-        x = np.array([[means[name] for name in view.sampler.names]])
-        row = view.sampler.rows(x, 0, "preview")[0]
-        name = scenes.module(view.sampler.scene.name).apply(context, row)
+        run = controller.newest()
+        means = np.array([[run.parameters[name].now.mean for name in run.sampler.names]])
+        row = run.sampler.rows(means, 0, "preview")[0]
+        name = scenes.module(run.sampler.scene.name).apply(context, row)
         self.report({"INFO"}, f"Applied to {name}")
         return {"FINISHED"}

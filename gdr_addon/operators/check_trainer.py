@@ -6,8 +6,8 @@ from __future__ import annotations
 import bpy
 
 from .. import ids
-from ..run import kept_trainer
-from ..settings import preferences, trainer_check
+from ..run import kept_trainer, trainer_check
+from ..settings import preferences
 
 
 class GDR_OT_check_trainer(bpy.types.Operator):

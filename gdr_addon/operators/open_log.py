@@ -8,8 +8,9 @@ from pathlib import Path
 
 import bpy
 
+from ...gdr_core import shared_names
 from .. import ids
-from ..run import run_state, trainer_process
+from ..run import controller, trainer_process
 
 _NAME = "GDR Log"
 _MAX_BYTES = 500_000
@@ -26,7 +27,7 @@ class GDR_OT_open_log(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Allow it when the run has written anything."""
-        if _logs(run_state.of(context).folder):
+        if _logs(controller.newest().folder):
             return True
         cls.poll_message_set("The run has no log")
         return False
@@ -36,7 +37,7 @@ class GDR_OT_open_log(bpy.types.Operator):
         try:
             parts = [
                 f"==== {path} ====\n{trainer_process.tail(path, _MAX_BYTES)}"
-                for path in _logs(run_state.of(context).folder)
+                for path in _logs(controller.newest().folder)
             ]
         except OSError as error:
             self.report({"ERROR"}, f"The log cannot be read: {error}")
@@ -53,6 +54,6 @@ class GDR_OT_open_log(bpy.types.Operator):
 
 
 def _logs(folder: str) -> list[Path]:
-    names = (trainer_process.TRAINER_LOG, trainer_process.OUTPUT_LOG)
+    names = (shared_names.TRAINER_LOG, shared_names.OUTPUT_LOG)
     paths = [Path(folder) / name for name in names] if folder else []
     return [path for path in paths if os.path.isfile(path) and os.path.getsize(path)]

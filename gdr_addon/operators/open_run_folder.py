@@ -8,7 +8,7 @@ import os
 import bpy
 
 from .. import ids
-from ..run import run_state
+from ..run import controller
 
 
 class GDR_OT_open_run_folder(bpy.types.Operator):
@@ -21,7 +21,7 @@ class GDR_OT_open_run_folder(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Allow it when there is a run folder."""
-        folder = run_state.of(context).folder
+        folder = controller.newest().folder
         if folder and os.path.isdir(folder):
             return True
         cls.poll_message_set("There is no run yet" if not folder else "The folder is gone")
@@ -29,4 +29,4 @@ class GDR_OT_open_run_folder(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Ask the system to open the folder."""
-        return bpy.ops.wm.path_open(filepath=run_state.of(context).folder)
+        return bpy.ops.wm.path_open(filepath=controller.newest().folder)

@@ -12,7 +12,7 @@ from ...gdr_core.errors import BadSettings
 from ...gdr_core.messages import RunStatus
 from .. import ids, scenes, text
 from ..run import controller
-from ..run.run_view import RunView
+from ..run.run_state import RunState
 from ..settings import defaults, preferences
 from ..settings.from_scene import problem, to_settings
 
@@ -32,9 +32,9 @@ class GDR_OT_start_optimization(bpy.types.Operator):
         if controller.active():
             cls.poll_message_set("A run is at work already")
             return False
-        why = preferences.python_problem(context) or problem(context.scene)
-        if why:
-            cls.poll_message_set(why.rstrip("."))
+        obstacle = preferences.python_problem(context) or problem(context.scene)
+        if obstacle:
+            cls.poll_message_set(obstacle.rstrip("."))
             return False
         return True
 
@@ -70,10 +70,10 @@ class GDR_OT_start_optimization(bpy.types.Operator):
         return {"FINISHED"}
 
     def _wait(self) -> set[str]:
-        def tell(view: RunView) -> None:
-            log.info("%s %d/%d %s", view.status, view.step, view.steps, text.one_line(view.message))
+        def report(run: RunState) -> None:
+            log.info("%s %d/%d %s", run.status, run.step, run.steps, text.one_line(run.message))
 
-        view = controller.poll_blocking(tell)
-        good = view.status == RunStatus.DONE
-        self.report({"INFO"} if good else {"ERROR"}, view.message)
+        run = controller.poll_blocking(report)
+        good = run.status == RunStatus.DONE
+        self.report({"INFO"} if good else {"ERROR"}, run.message)
         return {"FINISHED"} if good else {"CANCELLED"}

@@ -6,7 +6,7 @@ from __future__ import annotations
 import bpy
 
 from .. import ids
-from ..run import controller, run_state
+from ..run import controller
 
 
 class GDR_OT_stop_optimization(bpy.types.Operator):
@@ -19,7 +19,7 @@ class GDR_OT_stop_optimization(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Allow it while a run is at work."""
-        if controller.active() and run_state.of(context).status != "STOPPING":
+        if controller.active() and controller.newest().status != "STOPPING":
             return True
         cls.poll_message_set("No run is at work, or it is stopping already")
         return False

@@ -6,7 +6,7 @@ from __future__ import annotations
 import bpy
 
 from .. import ids, text
-from ..run import run_state
+from ..run import controller
 from ..settings import defaults
 from .sidebar import Sidebar
 
@@ -24,11 +24,11 @@ class GDR_UL_parameters(bpy.types.UIList):
         split.label(text=item.name, translate=False)
         split = split.split(factor=0.5)
         split.prop(item, "mode", text="")
-        live = run_state.of(context).parameters.get(item.name)
+        live = controller.newest().parameters.get(item.name)
         if item.mode == "FIX":
             split.prop(item, "value", text="", emboss=False)
         elif live is not None:
-            split.label(text=text.readable_range(live.distribution()), translate=False)
+            split.label(text=text.readable_range(live.now), translate=False)
         else:
             split.label(text=text.readable_range(item.distribution_of()), translate=False)
 
@@ -76,9 +76,9 @@ class GDR_PT_parameter(Sidebar, bpy.types.Panel):
             layout.prop(item, "value")
         else:
             self._draw_start(layout, item)
-        live = run_state.of(context).parameters.get(item.name)
+        live = controller.newest().parameters.get(item.name)
         if live is not None:
-            self._draw_live(layout, live.distribution())
+            self._draw_live(layout, live.now)
 
     def _draw_start(self, layout, item) -> None:
         layout.prop(item, "family")

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the run has found."""
+"""The result of the run."""
 
 from __future__ import annotations
 
 import bpy
 
 from ...gdr_core import sentences
-from .. import ids, text
-from ..run import run_state
+from .. import ids, scenes, text
+from ..run import controller
+from ..run.run_state import RunState
 from .sidebar import Sidebar
 
 
@@ -20,7 +21,7 @@ class GDR_PT_results(Sidebar, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the table and the buttons."""
         layout = self.layout
-        run = run_state.of(context)
+        run = controller.newest()
         if run.parameters:
             self._draw_table(run)
             self._draw_errors(context, run)
@@ -32,17 +33,17 @@ class GDR_PT_results(Sidebar, bpy.types.Panel):
         scenes.module().draw_results(column)
         column.operator(ids.OPEN_RUN_FOLDER, icon="FILE_FOLDER")
 
-    def _draw_table(self, run) -> None:
-        truth = any(item.truth_known for item in run.parameters)
+    def _draw_table(self, run: RunState) -> None:
+        truth = any(parameter.truth for parameter in run.parameters.values())
         column = self.layout.column(align=True)
         _row(column, "", ("Start", "Now", "Truth") if truth else ("Start", "Now"))
-        for item in run.parameters:
-            shown = [item.distribution("start_"), item.distribution()]
+        for name, parameter in run.parameters.items():
+            shown = [parameter.start, parameter.now]
             if truth:
-                shown.append(item.distribution("truth_") if item.truth_known else None)
+                shown.append(parameter.truth)
             line = column.column(align=True)
-            line.active = not item.undetermined
-            _row(line, item.name, [text.number(d.readable()[1]) if d else "" for d in shown])
+            line.active = not parameter.undetermined
+            _row(line, name, [text.number(d.readable()[1]) if d else "" for d in shown])
             dim = column.column(align=True)
             dim.active = False
             _row(dim, "", [text.internal(d) if d else "" for d in shown])
@@ -51,32 +52,32 @@ class GDR_PT_results(Sidebar, bpy.types.Panel):
             row.active = False
             row.label(text=f"Steps: {run.step}, renders: {run.renders}")
 
-    def _draw_errors(self, context: bpy.types.Context, run) -> None:
+    def _draw_errors(self, context: bpy.types.Context, run: RunState) -> None:
         """Draw how well each parameter is known, in internal units."""
-        known = [item for item in run.parameters if item.mean_error >= 0 and item.std_error >= 0]
-        known = [item for item in known if not item.undetermined]
-        if known:
+        lines = []
+        for name, parameter in run.parameters.items():
+            errors = (parameter.mean_error, parameter.std_error)
+            if None not in errors and not parameter.undetermined:
+                lines.append(text.with_errors(name, parameter.now, *errors))
+        if lines:
             column = self.layout.column(align=True)
             column.active = False
-            text.draw(column, context, "Internal, with standard errors:")
-            for item in known:
-                errors = (item.mean_error, item.std_error)
-                words = text.with_errors(item.name, item.distribution(), *errors)
-                text.draw(column, context, words)
-        without = sentences.undetermined(
-            [item.name for item in run.parameters if item.undetermined]
+            for line in ("Internal, with standard errors:", *lines):
+                text.draw(column, context, line)
+        undetermined = sentences.undetermined(
+            [name for name, parameter in run.parameters.items() if parameter.undetermined]
         )
-        if without:
-            text.draw(self.layout, context, without, icon="QUESTION")
-        for sentence in run.trade_offs.splitlines():
+        if undetermined:
+            text.draw(self.layout, context, undetermined, icon="QUESTION")
+        for sentence in run.trade_offs:
             text.draw(self.layout, context, sentence, icon="QUESTION")
 
-    def _draw_comparison(self, context: bpy.types.Context, run) -> None:
+    def _draw_comparison(self, context: bpy.types.Context, run: RunState) -> None:
         """Draw how well renders are told from targets, and by what."""
         if run.comparison:
-            icon = "CHECKMARK" if run.alike else "INFO"
+            icon = "CHECKMARK" if run.indistinguishable else "INFO"
             text.draw(self.layout, context, run.comparison, icon=icon)
-        for sentence in run.differences.splitlines():
+        for sentence in run.differences:
             text.draw(self.layout, context, sentence, icon="DOT")
 
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 import bpy
 
 from .. import ids, text
-from ..run import run_state
+from ..run import controller
+from ..run.run_state import RunState
 from ..settings import from_scene, preferences
 from .sidebar import Sidebar
 
@@ -22,7 +23,7 @@ class GDR_PT_run(Sidebar, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the buttons of the run's state, its progress and what it says."""
         layout = self.layout
-        run = run_state.of(context)
+        run = controller.newest()
         if run.active:
             self._draw_controls(run)
             self._draw_progress(run)
@@ -33,12 +34,12 @@ class GDR_PT_run(Sidebar, bpy.types.Panel):
             self._draw_obstacle(context)
         if run.message:
             text.draw(layout, context, run.message, icon=icon_of(run))
-        for sentence in run.notices.splitlines():
+        for sentence in run.notices:
             text.draw(layout, context, sentence, icon="INFO")
         if run.status == "FAILED":
             layout.operator(ids.OPEN_LOG, icon="TEXT")
 
-    def _draw_controls(self, run) -> None:
+    def _draw_controls(self, run: RunState) -> None:
         row = self.layout.row(align=True)
         row.scale_y = 1.5
         if run.status == "PAUSED":
@@ -47,35 +48,35 @@ class GDR_PT_run(Sidebar, bpy.types.Panel):
             row.operator(ids.PAUSE, icon="PAUSE")
         row.operator(ids.STOP, icon="SNAP_FACE")
 
-    def _draw_progress(self, run) -> None:
+    def _draw_progress(self, run: RunState) -> None:
         self.layout.progress(factor=run.progress, type="BAR", text=progress_of(run))
 
     def _draw_obstacle(self, context: bpy.types.Context) -> None:
         layout = self.layout
-        why = preferences.python_problem(context)
-        if why:
-            text.draw(layout, context, why, icon="INFO")
+        obstacle = preferences.python_problem(context)
+        if obstacle:
+            text.draw(layout, context, obstacle, icon="INFO")
             layout.operator(ids.OPEN_PREFERENCES, icon="PREFERENCES")
             return
-        why = from_scene.problem(context.scene)
-        if why:
-            text.draw(layout, context, why, icon="INFO")
+        obstacle = from_scene.problem(context.scene)
+        if obstacle:
+            text.draw(layout, context, obstacle, icon="INFO")
 
 
-def icon_of(run) -> str:
-    """Return the icon of the run's message: one that did not arrive has no check mark."""
-    if run.status == "DONE" and run.ends_itself and not run.converged:
+def icon_of(run: RunState) -> str:
+    """Return the icon of the run's message; a run that did not converge has no check mark."""
+    if run.status == "DONE" and run.converged is False:
         return "ERROR"
     return _ICONS.get(run.status, "NONE")
 
 
-def progress_of(run) -> str:
+def progress_of(run: RunState) -> str:
     """Return what stands in the progress bar."""
     if not run.steps:
         return run.status.title()
     if run.converged:
         return f"Converged after {run.step} steps"
-    if run.ends_itself:
+    if run.converged is not None:
         return f"Step {run.step} of at most {run.steps}"
     left = text.duration(run.eta)
     words = f"Step {run.step} of {run.steps}"

@@ -6,7 +6,7 @@ from __future__ import annotations
 import bpy
 
 from .. import ids, text
-from ..run import contact_sheet, run_state
+from ..run import contact_sheet, controller
 from ..settings import defaults
 from .sidebar import Sidebar
 
@@ -40,12 +40,12 @@ class GDR_PT_target(Sidebar, bpy.types.Panel):
                 row.prop(item, "hidden_std", text="")
 
     def _draw_sheet(self, context: bpy.types.Context) -> None:
-        run = run_state.of(context)
+        run = controller.newest()
         if run.target_count:
             layout = self.layout
             layout.label(text=f"{run.target_count} images in the newest run")
             icon = contact_sheet.icon()
             if icon:
                 layout.template_icon(icon_value=icon, scale=8.0)
-        if run.note:
-            text.draw(self.layout, context, run.note, icon="INFO")
+        if run.target_note:
+            text.draw(self.layout, context, run.target_note, icon="INFO")

@@ -14,17 +14,15 @@ from pathlib import Path
 import bpy
 import bpy.utils.previews
 
+from ...gdr_core.shared_names import IMAGES, TARGET_SHEET
 from .. import ids
-
-FILE = Path("images") / "real.png"
-"""Within the run folder."""
 
 _previews: bpy.utils.previews.ImagePreviewCollection | None = None
 
 
 def path_in(folder: str) -> Path | None:
     """Return a run's contact sheet, or None if it has none (yet)."""
-    path = Path(folder) / FILE
+    path = Path(folder) / IMAGES / f"{TARGET_SHEET}.png"
     return path if folder and os.path.isfile(path) else None
 
 
@@ -51,14 +49,14 @@ def icon() -> int:
 
 def image(path: Path) -> bpy.types.Image:
     """Return the image of the scene's preview, showing the file ``path``."""
-    found = bpy.data.images.get(ids.PREVIEW_IMAGE)
-    if found is None or not found.get(ids.PREVIEW_TAG):
-        found = bpy.data.images.load(str(path))
-        found.name = ids.PREVIEW_IMAGE
-        found[ids.PREVIEW_TAG] = True
-    elif bpy.path.abspath(found.filepath) != str(path):
-        found.filepath = str(path)
-    return found
+    shown = bpy.data.images.get(ids.PREVIEW_IMAGE)
+    if shown is None or not shown.get(ids.PREVIEW_TAG):
+        shown = bpy.data.images.load(str(path))
+        shown.name = ids.PREVIEW_IMAGE
+        shown[ids.PREVIEW_TAG] = True
+    elif bpy.path.abspath(shown.filepath) != str(path):
+        shown.filepath = str(path)
+    return shown
 
 
 def register(stack: ExitStack) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Joins the session with Blender: a timer polls it, shows what it says and moves the preview.
+"""Controls the run in the window: a timer polls its session, keeps its state, moves the preview.
 
 There is at most one run. It belongs to this Blender and not to a file: it goes on through undo, and
 when another file is opened it is asked to stop and ends on its own.
@@ -23,8 +23,8 @@ import bpy
 from ...gdr_core.messages import Finished, Notice, RunStatus, Samples, Targets
 from ...gdr_core.settings import RunSettings
 from .. import redraw, registration, scenes
-from . import contact_sheet, kept_trainer, run_state, trainer_process
-from .run_view import RunView
+from . import contact_sheet, kept_trainer, trainer_process
+from .run_state import RunState
 from .session import Session
 from .trainer_link import Launch
 
@@ -44,7 +44,7 @@ durations: deque[tuple[float, float]] = deque(maxlen=100_000)
 @dataclass
 class _Run:
     session: Session
-    view: RunView
+    state: RunState
     scene_uid: int
     rows: int
     keep_preview: bool
@@ -67,8 +67,8 @@ class _Run:
 
 
 _run: _Run | None = None
-_last = RunView()
-"""The view of the newest run, kept for when a file brings a stale copy of the run's state."""
+_newest = RunState()
+"""The state of the newest run; it outlives undo and the opening of another file."""
 
 
 def active() -> bool:
@@ -76,9 +76,9 @@ def active() -> bool:
     return _run is not None
 
 
-def newest() -> RunView:
-    """Return what is known of the newest run."""
-    return _last
+def newest() -> RunState:
+    """Return the state of the newest run of this Blender, also as ``window_manager.gdr_run``."""
+    return _newest
 
 
 def start(
@@ -109,7 +109,7 @@ def start(
     blendtorch.errors.BlendtorchError
         There is no channel to be had.
     """
-    global _run, _last
+    global _run, _newest
     if _run is not None:
         raise RuntimeError("A run is at work already.")
     folder = trainer_process.new_run_folder(runs)
@@ -132,14 +132,14 @@ def start(
     gdr = context.scene.gdr
     _run = _Run(
         session=session,
-        view=RunView.starting(settings, str(folder)),
+        state=RunState.starting(settings, str(folder)),
         scene_uid=context.scene.session_uid,
         rows=gdr.preview_rows,
         keep_preview=gdr.preview_keep,
         show_preview=gdr.use_preview and not bpy.app.background,
         preview=scenes.module(settings.scene.name).preview_module(),
     )
-    _last = _run.view
+    _newest = _run.state
     # First of all: whatever fails below, the run is watched and can be stopped.
     if not bpy.app.background:
         bpy.app.timers.register(_tick, first_interval=INTERVAL_S, persistent=True)
@@ -148,7 +148,7 @@ def start(
         _run.preview.build(context.scene, _run.rows)
     else:
         _run.preview.remove(context.scene)
-    _write(_run)
+    redraw.sidebars()
 
 
 def pause() -> None:
@@ -162,13 +162,13 @@ def resume() -> None:
 
 
 def stop(text: str = "") -> None:
-    """Ask the run to save and end; ``text`` says why, if not by the Stop button."""
+    """Ask the run to save and end; ``text`` is the reason, if it is not the Stop button."""
     if _run is None:
         return
     _run.session.stop(text)
-    _run.view.status = _run.session.status
-    _run.view.message = text or "Stopping"
-    _write(_run)
+    _run.state.status = _run.session.status
+    _run.state.message = text or "Stopping"
+    redraw.sidebars()
 
 
 def kill() -> None:
@@ -179,11 +179,11 @@ def kill() -> None:
     if _run is not None:
         run, _run = _run, None
         run.session.kill()
+        run.state.status = run.session.status
 
 
 def file_changed() -> None:
     """Another file was opened: the run's scene is gone, so it ends."""
-    run_state.write(run_state.of(bpy.context), _last)
     kept_trainer.let_go()
     if _run is None:
         return
@@ -198,14 +198,13 @@ def undone() -> None:
         _run.rebuild = True
 
 
-def poll_blocking(report) -> RunView:
-    """Poll until the run is over, for ``blender --background``; ``report(view)`` on each change."""
-    view = _run.view
+def poll_blocking(report: Callable[[RunState], None]) -> RunState:
+    """Poll until the run is over, for ``blender --background``; ``report`` gets each change."""
     while active():
         if _poll():
-            report(view)
+            report(_newest)
         time.sleep(INTERVAL_S)
-    return view
+    return _newest
 
 
 def _tick() -> float | None:
@@ -221,10 +220,8 @@ def _tick() -> float | None:
 
 
 def _fail(text: str) -> None:
-    view = _last
     kill()
-    view.status, view.message = RunStatus.FAILED, text
-    run_state.write(run_state.of(bpy.context), view)
+    _newest.status, _newest.message = RunStatus.FAILED, text
     redraw.sidebars()
 
 
@@ -237,7 +234,7 @@ def _poll() -> bool:
         if isinstance(event, Samples):
             run.newest = event
             continue
-        changed |= run.view.apply(event)
+        changed |= run.state.apply(event)
         if isinstance(event, Targets):
             _show(run, _targets_known, run)
         elif isinstance(event, Finished):
@@ -245,20 +242,20 @@ def _poll() -> bool:
     if _run is run and run.show_preview:
         changed |= not _show(run, _refresh, run, until)
     if changed:
-        _write(run)
+        redraw.sidebars()
     return changed
 
 
-def _show(run: _Run, what: Callable[..., None], *arguments: object) -> bool:
+def _show(run: _Run, action: Callable[..., None], *arguments: object) -> bool:
     """Do something for the preview; return whether it went well. A run needs none to go on."""
     try:
-        what(*arguments)
+        action(*arguments)
     except Exception as error:
         log.exception("The preview failed.")
         run.show_preview = False
         text = f"{type(error).__name__}: {error}".rstrip(".")
-        said = f"The preview failed and is left alone; the run goes on ({text})"
-        run.view.apply(Notice(text=said))
+        notice = f"The preview failed and is left alone; the run goes on ({text})"
+        run.state.apply(Notice(text=notice))
         return False
     return True
 
@@ -283,14 +280,14 @@ def _refresh(run: _Run, until: float) -> None:
 
 
 def _targets_known(run: _Run) -> None:
-    contact_sheet.show(run.view.folder)
+    contact_sheet.show(run.state.folder)
     scene = run.scene
     if scene is not None and run.show_preview:
         _add_sheet(run, scene)
 
 
 def _add_sheet(run: _Run, scene: bpy.types.Scene) -> None:
-    path = contact_sheet.path_in(run.view.folder)
+    path = contact_sheet.path_in(run.state.folder)
     if path is not None:
         run.preview.add_sheet(scene, path)
 
@@ -316,19 +313,16 @@ def _end(run: _Run, event: Finished) -> None:
     run.updates.work(scene, lambda: 0.0, 1.0)
 
 
-def _write(run: _Run) -> None:
-    run_state.write(run_state.of(bpy.context), run.view)
-    redraw.sidebars()
-
-
 def register(stack: ExitStack) -> None:
-    """Make sure that no run outlives the extension or Blender."""
+    """Add ``window_manager.gdr_run``; make sure that no run outlives the extension or Blender."""
+    state = property(lambda window_manager: _newest)
+    registration.attribute(stack, bpy.types.WindowManager, "gdr_run", state)
     atexit.register(kill)
     stack.callback(atexit.unregister, kill)
     stack.callback(_forget)
 
 
 def _forget() -> None:
-    global _last
+    global _newest
     kill()
-    _last = RunView()
+    _newest = RunState()

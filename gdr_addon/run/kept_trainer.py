@@ -2,7 +2,8 @@
 """The trainer that stays between two runs, so that the second one starts at once.
 
 It leaves by itself when nobody has asked for a run for as long as the preferences say. A timer
-looks after it here, so that nothing of a trainer that has left remains either.
+looks after it here: it clears away a trainer that has left, and lets one go when the preferences
+that it was started by are changed.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 import bpy
 
 from .. import registration
+from ..settings import preferences
 from .trainer_link import Launch, TrainerLink
 
 INTERVAL_S = 2.0
@@ -24,6 +26,7 @@ _GRACE_S = 20.0
 class _Kept:
     link: TrainerLink
     until: float
+    choice: tuple[str | int, ...]
 
 
 _kept: _Kept | None = None
@@ -33,7 +36,8 @@ def keep(link: TrainerLink, seconds: float) -> None:
     """Look after a trainer that stays for so long."""
     global _kept
     let_go()
-    _kept = _Kept(link, time.monotonic() + seconds + _GRACE_S)
+    choice = preferences.trainer_choice(bpy.context)
+    _kept = _Kept(link, time.monotonic() + seconds + _GRACE_S, choice)
     bpy.app.timers.register(_tick, first_interval=INTERVAL_S, persistent=True)
 
 
@@ -66,6 +70,10 @@ def kill() -> None:
 
 
 def _tick() -> float | None:
-    if _kept is not None and (not _kept.link.well or time.monotonic() > _kept.until):
+    if _kept is None:
+        return None
+    late = time.monotonic() > _kept.until
+    if late or not _kept.link.well or _kept.choice != preferences.trainer_choice(bpy.context):
         let_go()
-    return INTERVAL_S if _kept is not None else None
+        return None
+    return INTERVAL_S

@@ -1,157 +1,177 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``window_manager.gdr_run``: the run's state for the panels to draw, never saved."""
+"""What is known of a run, as plain data that panels draw and scripts read. No bpy here."""
 
-# No "from __future__ import annotations" here: Blender reads the annotations as values.
-from contextlib import ExitStack
+from __future__ import annotations
 
-import bpy
-from bpy.props import (
-    BoolProperty,
-    CollectionProperty,
-    EnumProperty,
-    FloatProperty,
-    IntProperty,
-    StringProperty,
-)
+import math
+from dataclasses import dataclass, field
 
+import msgspec
+
+from ...gdr_core import sentences
 from ...gdr_core.families import Distribution
-from ...gdr_core.messages import ACTIVE, RunStatus
-from .. import registration
-from ..settings.properties import FAMILY_ITEMS, short
-from .run_view import RunView
+from ...gdr_core.messages import (
+    ACTIVE,
+    Conclusion,
+    Finished,
+    Message,
+    Notice,
+    Progress,
+    RunStatus,
+    Status,
+    Targets,
+)
+from ...gdr_core.sampler import Sampler
+from ...gdr_core.settings import RunSettings
 
-_STATUS_TEXTS = {
-    RunStatus.IDLE: "Nothing runs",
-    RunStatus.STARTING: "The trainer is starting",
-    RunStatus.RUNNING: "The optimization is at work",
-    RunStatus.PAUSED: "The optimization holds",
-    RunStatus.STOPPING: "The optimization is ending",
-    RunStatus.DONE: "The optimization is done",
-    RunStatus.FAILED: "The optimization failed",
-}
+
+@dataclass
+class ParameterState:
+    """One optimised parameter.
+
+    Attributes
+    ----------
+    start, now
+        Its distribution at the start of the run, and after the newest step.
+    truth
+        Of hidden targets, once the run is over; else None.
+    mean_error, std_error
+        Standard errors of the result in internal units; None while unknown.
+    undetermined
+        Whether the pictures say nothing about it.
+    """
+
+    start: Distribution
+    now: Distribution
+    truth: Distribution | None = None
+    mean_error: float | None = None
+    std_error: float | None = None
+    undetermined: bool = False
 
 
-class GDR_PG_parameter_state(bpy.types.PropertyGroup):
-    """One optimised parameter of the run; ``name`` is its identifier."""
+@dataclass
+class RunState:
+    """The state of a run.
 
-    family: EnumProperty(name="Family", items=FAMILY_ITEMS)
-    low: FloatProperty(name="Lower Bound")
-    high: FloatProperty(name="Upper Bound")
-    start_mean: FloatProperty(name="Start Mean")
-    start_std: FloatProperty(name="Start Spread")
-    mean: FloatProperty(name="Mean")
-    std: FloatProperty(name="Spread")
-    truth_known: BoolProperty(name="Truth Known")
-    truth_mean: FloatProperty(name="True Mean")
-    truth_std: FloatProperty(name="True Spread")
-    mean_error: FloatProperty(
-        name="Error of the Mean",
-        description="Standard error in internal units, negative while unknown",
-        default=-1.0,
-    )
-    std_error: FloatProperty(
-        name="Error of the Spread",
-        description="Standard error in internal units, negative while unknown",
-        default=-1.0,
-    )
-    undetermined: BoolProperty(
-        name="Undetermined", description="The pictures say nothing about this parameter"
-    )
+    Attributes
+    ----------
+    status, message
+        What the run does, and what it says of that.
+    notices
+        Sentences that hold to the end of the run.
+    step, steps, renders
+        Steps made and planned, and renders made.
+    eta
+        Estimated seconds to the end; negative while unknown.
+    converged
+        Whether the estimator sees no reason to go on; None for one that cannot tell.
+    d_real, d_sim
+        Mean output of the discriminator for targets and renders, NaN without one.
+    folder
+        The run folder.
+    target_count, target_note
+        How many targets there are, and what a person should know about them.
+    comparison
+        How well a classifier tells renders from targets, a sentence.
+    indistinguishable
+        Whether it may have been right by chance.
+    differences, trade_offs
+        Sentences on what the renders do not match, and on parameters that can be exchanged.
+    parameters
+        The optimised ones by name.
+    sampler
+        Of the run's scene; None before the first run.
+    """
 
-    def distribution(self, which: str = "") -> Distribution:
-        """Return the distribution: now, or with the prefix ``start_`` or ``truth_``."""
-        return Distribution(
-            family=self.family,
-            mean=short(getattr(self, f"{which}mean")),
-            std=short(getattr(self, f"{which}std")),
-            low=short(self.low),
-            high=short(self.high),
+    status: RunStatus = RunStatus.IDLE
+    message: str = ""
+    notices: list[str] = field(default_factory=list)
+    step: int = 0
+    steps: int = 0
+    renders: int = 0
+    eta: float = -1.0
+    converged: bool | None = None
+    d_real: float = math.nan
+    d_sim: float = math.nan
+    folder: str = ""
+    target_count: int = 0
+    target_note: str = ""
+    comparison: str = ""
+    indistinguishable: bool = False
+    differences: list[str] = field(default_factory=list)
+    trade_offs: list[str] = field(default_factory=list)
+    parameters: dict[str, ParameterState] = field(default_factory=dict)
+    sampler: Sampler | None = None
+
+    @classmethod
+    def starting(cls, settings: RunSettings, folder: str) -> RunState:
+        """Return the state of a run that is about to begin."""
+        sampler = settings.sampler()
+        return cls(
+            status=RunStatus.STARTING,
+            message="Starting the trainer",
+            steps=settings.training.filled().steps,
+            folder=folder,
+            parameters={
+                name: ParameterState(start, start) for name, start in sampler.start.items()
+            },
+            sampler=sampler,
         )
-
-
-class GDR_PG_run(bpy.types.PropertyGroup):
-    """The state of the newest run of this Blender."""
-
-    status: EnumProperty(
-        name="Status",
-        items=[(str(s), s.title(), _STATUS_TEXTS[s]) for s in RunStatus],
-        default="IDLE",
-    )
-    message: StringProperty(name="Message", description="What the run has to say")
-    notices: StringProperty(
-        name="Notices", description="What the run noticed on its way, a sentence a line"
-    )
-    note: StringProperty(name="Note", description="What there is to say about the targets")
-    progress: FloatProperty(name="Progress", min=0.0, max=1.0)
-    step: IntProperty(name="Step")
-    steps: IntProperty(name="Steps")
-    renders: IntProperty(name="Renders")
-    eta: FloatProperty(
-        name="Time Left", description="Estimated seconds to the end, negative while unknown"
-    )
-    ends_itself: BoolProperty(
-        name="Ends by Itself", description="Whether the estimator says when it has converged"
-    )
-    converged: BoolProperty(
-        name="Converged", description="Whether the estimator sees no reason to go on"
-    )
-    d_real: FloatProperty(name="Verdict on Targets")
-    d_sim: FloatProperty(name="Verdict on Renders")
-    folder: StringProperty(name="Run Folder")
-    target_count: IntProperty(name="Targets")
-    comparison: StringProperty(
-        name="Comparison", description="How well a classifier tells the renders from the targets"
-    )
-    alike: BoolProperty(
-        name="Alike", description="Whether the classifier may have been right by chance"
-    )
-    differences: StringProperty(
-        name="Differences", description="What the renders do not match, a sentence a line"
-    )
-    trade_offs: StringProperty(
-        name="Trade-Offs", description="Which parameters the pictures hardly tell apart"
-    )
-    parameters: CollectionProperty(type=GDR_PG_parameter_state)
 
     @property
     def active(self) -> bool:
         """Whether a trainer is at work."""
         return self.status in ACTIVE
 
+    @property
+    def progress(self) -> float:
+        """Share of the steps that are made, 0 to 1."""
+        if self.converged:
+            return 1.0
+        return min(1.0, self.step / self.steps) if self.steps > 0 else 0.0
 
-def of(context: bpy.types.Context) -> GDR_PG_run:
-    """Return the run's state."""
-    return context.window_manager.gdr_run
+    def apply(self, event: Message) -> bool:
+        """Take in an event; return whether it changed anything that the panel shows."""
+        if isinstance(event, Status):
+            self.status, self.message = event.status, event.text
+        elif isinstance(event, Notice):
+            self.notices.append(f"{event.text}.")
+        elif isinstance(event, Targets):
+            self.target_count, self.target_note = event.count, event.text
+        elif isinstance(event, Progress):
+            self._take_progress(event)
+        elif isinstance(event, Conclusion):
+            self._take_conclusion(event)
+        elif isinstance(event, Finished):
+            self.status, self.message, self.eta = event.status, event.text, -1.0
+            self.folder = event.folder or self.folder
+            for name, parameter in self.parameters.items():
+                if name in event.truth:
+                    mean, std = event.truth[name]
+                    parameter.truth = msgspec.structs.replace(parameter.start, mean=mean, std=std)
+        else:
+            return False
+        return True
 
+    def _take_progress(self, event: Progress) -> None:
+        self.step, self.steps = event.step, event.steps
+        self.renders, self.eta = event.renders, event.eta_seconds
+        self.d_real, self.d_sim = event.d_real, event.d_sim
+        self.converged = event.converged
+        for name, parameter in self.parameters.items():
+            parameter.now = msgspec.structs.replace(
+                parameter.now,
+                mean=event.mean.get(name, parameter.now.mean),
+                std=event.std.get(name, parameter.now.std),
+            )
 
-def write(run: GDR_PG_run, view: RunView) -> None:
-    """Copy ``view`` into Blender's property."""
-    run.status = str(view.status)
-    run.ends_itself, run.converged = view.converged is not None, bool(view.converged)
-    for name in ("message", "notices", "note", "progress", "step", "steps", "renders", "eta"):
-        setattr(run, name, getattr(view, name))
-    for name in ("d_real", "d_sim", "folder", "target_count", "comparison", "alike"):
-        setattr(run, name, getattr(view, name))
-    for name in ("differences", "trade_offs"):
-        setattr(run, name, getattr(view, name))
-    items = run.parameters
-    if [item.name for item in items] != [parameter.name for parameter in view.parameters]:
-        items.clear()
-        for parameter in view.parameters:
-            items.add().name = parameter.name
-    for item, parameter in zip(items, view.parameters, strict=True):
-        item.family = parameter.start.family
-        item.low, item.high = parameter.start.low, parameter.start.high
-        item.start_mean, item.start_std = parameter.start.mean, parameter.start.std
-        item.mean, item.std = parameter.now.mean, parameter.now.std
-        item.mean_error, item.std_error = parameter.mean_error, parameter.std_error
-        item.undetermined = parameter.undetermined
-        item.truth_known = parameter.truth is not None
-        if parameter.truth is not None:
-            item.truth_mean, item.truth_std = parameter.truth.mean, parameter.truth.std
-
-
-def register(stack: ExitStack) -> None:
-    """Add ``window_manager.gdr_run``, empty."""
-    registration.classes(stack, (GDR_PG_parameter_state, GDR_PG_run))
-    registration.state(stack, "gdr_run", GDR_PG_run)
+    def _take_conclusion(self, event: Conclusion) -> None:
+        test = event.indistinguishability
+        self.comparison = sentences.comparison(event)
+        self.indistinguishable = test is not None and test.low <= 0.5
+        self.differences = list(event.differences)
+        self.trade_offs = [sentences.trade_off(trade_off) for trade_off in event.trade_offs]
+        for name, parameter in self.parameters.items():
+            parameter.mean_error = event.mean_error.get(name)
+            parameter.std_error = event.std_error.get(name)
+            parameter.undetermined = name in event.undetermined

@@ -14,6 +14,7 @@ from typing import IO
 from ...blendtorch import btb, lifeline
 from ...blendtorch.credentials import Credentials
 from ...blendtorch.errors import BlendtorchError
+from ...gdr_core import shared_names
 from ...gdr_core.settings import RunSettings
 from . import trainer_process
 
@@ -59,7 +60,7 @@ class Launch:
     @property
     def output(self) -> Path:
         """The file that takes what the process prints."""
-        return self.folder / trainer_process.OUTPUT_LOG
+        return self.folder / shared_names.OUTPUT_LOG
 
     @property
     def program(self) -> tuple:
@@ -92,19 +93,15 @@ class TrainerLink:
         self.program = launch.program
         self._output: IO[bytes] | None = None
         credentials = Credentials.new()
-        extra = {**credentials.to_env()}
-        if launch.ray_address:
-            extra[trainer_process.RAY_ADDRESS] = launch.ray_address
         self.channel = btb.DuplexChannel("tcp://127.0.0.1:*", credentials=credentials, timeoutms=0)
+        extra = {**credentials.to_env(), shared_names.ADDRESS: self.channel.address}
+        if launch.ray_address:
+            extra[shared_names.RAY_ADDRESS] = launch.ray_address
         try:
             self._output = launch.output.open("wb")
             self.process: Popen = lifeline.spawn(
                 [launch.python, *launch.arguments],
-                env=trainer_process.environment(
-                    launch.root,
-                    {**extra, trainer_process.ADDRESS: self.channel.address},
-                    launch.worker_packages,
-                ),
+                env=trainer_process.environment(launch.root, extra, launch.worker_packages),
                 # Not the run folder, which a person may remove while the trainer stays.
                 cwd=str(launch.folder.parent),
                 stdout=self._output,

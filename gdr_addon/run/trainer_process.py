@@ -9,16 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 
-ADDRESS = "GDR_ADDRESS"
-"""Environment variable with the endpoint that the trainer connects to."""
-RAY_ADDRESS = "RAY_ADDRESS"
-"""Ray's environment variable with the address of its cluster."""
-WORKER_SITE_PACKAGES = "GDR_WORKER_SITE_PACKAGES"
-"""Environment variable with the folders in which a render worker finds zmq and msgspec."""
-OUTPUT_LOG = "trainer-output.log"
-"""What the trainer's process printed, in the run folder."""
-TRAINER_LOG = "trainer.log"
-"""What the trainer logged, in the run folder; written by the trainer."""
+from ...gdr_core import shared_names
 
 _NOT_INHERITED = frozenset(
     {
@@ -47,8 +38,8 @@ def environment(
 ) -> dict[str, str]:
     """Return the environment of a trainer's process.
 
-    What Blender's own Python was told about its files does not hold for another Python, so it is
-    left out; the root is the whole of ``PYTHONPATH``.
+    The variables of Blender's own Python do not hold for another Python, so they are left out; the
+    root is the whole of ``PYTHONPATH``.
     """
     source = os.environ if base is None else base
     env = {key: value for key, value in source.items() if key not in _NOT_INHERITED}
@@ -61,7 +52,7 @@ def environment(
     env["PYTHONDONTWRITEBYTECODE"] = "1"
     packages = [str(path) for path in worker_packages]
     if packages:
-        env[WORKER_SITE_PACKAGES] = os.pathsep.join(packages)
+        env[shared_names.WORKER_SITE_PACKAGES] = os.pathsep.join(packages)
     env.update(extra or {})
     return env
 
@@ -71,8 +62,8 @@ def worker_packages() -> tuple[Path, ...]:
     import msgspec
     import zmq
 
-    found = (Path(module.__file__).resolve().parents[1] for module in (zmq, msgspec))
-    return tuple(dict.fromkeys(found))
+    folders = (Path(module.__file__).resolve().parents[1] for module in (zmq, msgspec))
+    return tuple(dict.fromkeys(folders))
 
 
 def new_run_folder(runs: Path, now: datetime | None = None) -> Path:

@@ -12,7 +12,6 @@ from bpy.props import EnumProperty, IntProperty, StringProperty
 
 from ...gdr_core.packages import TRAINER_PACKAGES
 from .. import ids, registration, text
-from ..run import kept_trainer
 
 PYTHON_VARIABLE = "GDR_TRAINER_PYTHON"
 """Environment variable with the trainer's Python where the preferences name none."""
@@ -26,22 +25,12 @@ NO_PYTHON = (
 )
 
 
-def _let_trainer_go(self, context: bpy.types.Context) -> None:
-    """Keep no trainer that was started by, or for, other preferences."""
-    kept_trainer.let_go()
-
-
 def _keep_absolute(self, context: bpy.types.Context) -> None:
     """Make a path that is relative to the open file one that is good for every file."""
     for name in ("trainer_python", "runs_folder"):
         path = getattr(self, name)
         if path.startswith("//") and bpy.data.filepath:
             setattr(self, name, os.path.abspath(bpy.path.abspath(path)))
-
-
-def _choose_python(self, context: bpy.types.Context) -> None:
-    _keep_absolute(self, context)
-    _let_trainer_go(self, context)
 
 
 class GDR_AP_preferences(bpy.types.AddonPreferences):
@@ -53,7 +42,7 @@ class GDR_AP_preferences(bpy.types.AddonPreferences):
         name="Trainer's Python",
         description="Python executable of an environment with PyTorch, for the trainer",
         subtype="FILE_PATH",
-        update=_choose_python,
+        update=_keep_absolute,
     )
     keep_trainer: IntProperty(
         name="Keep Trainer (Minutes)",
@@ -62,7 +51,6 @@ class GDR_AP_preferences(bpy.types.AddonPreferences):
         default=5,
         min=0,
         max=240,
-        update=_let_trainer_go,
     )
     pool: EnumProperty(
         name="Render On",
@@ -77,13 +65,11 @@ class GDR_AP_preferences(bpy.types.AddonPreferences):
             ),
         ),
         default="local",
-        update=_let_trainer_go,
     )
     ray_address: StringProperty(
         name="Cluster",
         description="Address of the Ray cluster, HOST:PORT as ray start --head names it; empty for "
         "that of the environment variable RAY_ADDRESS, or for a cluster of this computer alone",
-        update=_let_trainer_go,
     )
     workers: IntProperty(
         name="Workers",
@@ -199,6 +185,13 @@ def keep_seconds(context: bpy.types.Context) -> float:
     """Return for how long the trainer stays after a run."""
     preferences = of(context)
     return 60.0 * preferences.keep_trainer if preferences else 0.0
+
+
+def trainer_choice(context: bpy.types.Context) -> tuple[str | int, ...]:
+    """Return the preferences that a trainer is started by, to be compared."""
+    preferences = of(context)
+    names = ("trainer_python", "keep_trainer", "pool", "ray_address")
+    return tuple(getattr(preferences, name) for name in names) if preferences else ()
 
 
 def runs_folder(context: bpy.types.Context) -> Path:

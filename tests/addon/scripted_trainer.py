@@ -7,6 +7,7 @@ what it does.
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -110,8 +111,9 @@ class Trainer:
 
 
 def main():
-    lifeline.watch()
     what = sys.argv[1]
+    if not what.startswith("speaks-last"):
+        lifeline.watch()
     if what == "dies-at-start":
         sys.exit("ImportError: No module named 'torch'")
     if what == "never-connects":
@@ -119,7 +121,20 @@ def main():
     if what == "never-connects-and-ignores-terminate":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         time.sleep(600)
+    if what.startswith("exits-first"):
+        # Another process has the conversation, and says its last words after this one's end.
+        arguments = [sys.executable, __file__, what.replace("exits-first", "speaks-last")]
+        subprocess.Popen(arguments, stdout=subprocess.PIPE).stdout.readline()
+        os._exit(0)
     trainer = Trainer()
+    if what in ("hangs-up-at-the-start", "speaks-unasked-and-dies"):
+        while not trainer.channel.connected:
+            time.sleep(0.01)
+        if what == "hangs-up-at-the-start":
+            hang_up(trainer)
+        trainer.status(RunStatus.RUNNING, "At work")
+        trainer.channel.close()
+        sys.exit(5)
     trainer.begin()
     if what == "slow":
         trainer.steps = 10_000
@@ -132,6 +147,26 @@ def main():
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         Path(trainer.out, "hanging").touch()
         time.sleep(600)
+    if what == "hangs-up-at-stop":
+        while not trainer.stopping:
+            trainer.listen()
+        hang_up(trainer)
+    if what == "finishes-when-terminated":
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+        Path(trainer.out, "hanging").touch()
+        try:
+            time.sleep(600)
+        finally:
+            trainer.finish(RunStatus.IDLE, "Saved")
+            trainer.channel.close()
+    if what == "hangs-up-and-leaves":
+        trainer.channel.close()
+        time.sleep(0.3)
+        os._exit(4)
+    if what.startswith("speaks-last"):
+        print("connected", flush=True)
+        time.sleep(2.0 if what.endswith("too-late") else 0.25)
+        trainer.finish(RunStatus.DONE, "Done")
     if what == "hangs-after-finish":
         trainer.finish(RunStatus.DONE, "Done")
         time.sleep(600)
@@ -143,8 +178,7 @@ def main():
         trainer.steps = 5000
         trainer.run(pause=0.0)
     elif what == "closes-the-channel":
-        trainer.channel.close()
-        time.sleep(600)
+        hang_up(trainer)
     elif what == "talks-nonsense":
         trainer.channel.send(kind="nonsense", x=1)
         trainer.channel.send(hello="world")
@@ -158,9 +192,23 @@ def main():
         if not Path(trainer.out, "deaf").exists():
             Path(trainer.out, "deaf").touch()
             time.sleep(600)
-    else:
+    elif what == "stays-and-hangs-up":
+        trainer.run()
+        trainer.channel.recv(timeoutms=30_000)
+        hang_up(trainer)
+    elif what == "stays-and-is-slow":
+        trainer.run()
+        time.sleep(0.5)
+        trainer.begin()
+        trainer.run()
+    elif not what.startswith("speaks-last"):
         trainer.run()
     trainer.channel.close()
+
+
+def hang_up(trainer):
+    trainer.channel.close()
+    time.sleep(600)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,9 @@ import bpy
 import pytest
 from gdr import gdr_addon
 from gdr.gdr_addon import panels
-from gdr.gdr_addon.run import contact_sheet, controller
-from gdr.gdr_addon.settings import defaults, trainer_check
+from gdr.gdr_addon.run import contact_sheet, controller, trainer_check
+from gdr.gdr_addon.run.run_state import RunState
+from gdr.gdr_addon.settings import defaults
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -55,12 +56,27 @@ def test_the_state_of_the_last_run_does_not_come_back():
     gdr_addon.register()
     run = bpy.context.window_manager.gdr_run
     run.status, run.step = "RUNNING", 7
-    run.parameters.add().name = "m1"
     gdr_addon.unregister()
     gdr_addon.register()
+    try:
+        assert bpy.context.window_manager.gdr_run is controller.newest()
+        assert repr(controller.newest()) == repr(RunState())
+    finally:
+        gdr_addon.unregister()
+
+
+def test_the_state_of_a_run_outlives_undo_and_files(addon, tmp_path):
     run = bpy.context.window_manager.gdr_run
-    assert (run.status, run.step, len(run.parameters)) == ("IDLE", 0, 0)
-    gdr_addon.unregister()
+    run.message = "Done after 5 steps"
+    bpy.ops.ed.undo_push(message="One")
+    bpy.ops.ed.undo_push(message="Two")
+    bpy.ops.ed.undo()
+    assert bpy.context.window_manager.gdr_run is run
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "file.blend"))
+    bpy.ops.wm.read_homefile(use_factory_startup=True)
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "file.blend"))
+    assert bpy.context.window_manager.gdr_run is run is controller.newest()
+    assert run.message == "Done after 5 steps"
 
 
 def test_a_failure_half_way_undoes_what_was_done(monkeypatch):
@@ -94,7 +110,7 @@ def test_importing_needs_no_bpy(tmp_path):
         "sys.modules['gdr'] = module\n"
         "path = list(sys.path)\n"
         "spec.loader.exec_module(module)\n"
-        "import gdr.gdr_addon, gdr.gdr_addon.run.session, gdr.gdr_addon.run.run_view\n"
+        "import gdr.gdr_addon, gdr.gdr_addon.run.session, gdr.gdr_addon.run.run_state\n"
         "assert sys.path == path\n"
         "assert 'bpy' not in [n for n, m in sys.modules.items() if m is not None]\n"
     )

@@ -11,8 +11,9 @@ from pathlib import Path
 import msgspec
 import psutil
 import pytest
+from gdr.gdr_addon.run import session as session_module
 from gdr.gdr_addon.run import trainer_process
-from gdr.gdr_addon.run.session import Deadlines, Session
+from gdr.gdr_addon.run.session import TRANSITIONS, Deadlines, Event, Phase, Session
 from gdr.gdr_addon.run.trainer_link import Launch
 from gdr.gdr_core.families import Distribution
 from gdr.gdr_core.messages import (
@@ -75,12 +76,27 @@ def end_of(events):
     return finished[0]
 
 
+def path(session):
+    return " ".join(phase.name for phase in session.phases)
+
+
 def has(kind):
     return lambda events: any(isinstance(event, kind) for event in events)
 
 
 def said(status):
     return lambda events: any(isinstance(e, Status) and e.status == status for e in events)
+
+
+def test_the_phases_are_drawn_as_they_are():
+    lines = session_module.__doc__.splitlines()
+    table = [line.split() for line in lines if line.startswith("    ")]
+    header, rows = table[0], {row[0]: row[1:] for row in table[1:]}
+    assert header == [event.name for event in Event]
+    assert rows.keys() == {phase.name for phase in Phase} - {"OVER"}
+    for phase, row in rows.items():
+        nexts = [TRANSITIONS[Phase[phase]].get(event) for event in Event]
+        assert row == [phase.name if phase else "." for phase in nexts]
 
 
 def test_a_run_from_start_to_end(start, tmp_path):
@@ -99,6 +115,7 @@ def test_a_run_from_start_to_end(start, tmp_path):
     # DONE means that the process is gone.
     assert session.process.poll() == 0
     assert session.poll() == []
+    assert path(session) == "HANDSHAKE RUNNING LEAVING OVER"
 
 
 def test_pause_and_resume(start):
@@ -148,6 +165,7 @@ def test_stop_before_the_trainer_is_there(start):
     session.stop()
     end = end_of(run(session))
     assert (end.status, end.text) == (RunStatus.IDLE, "Stopped.")
+    assert path(session) == "HANDSHAKE TERMINATING EXITED OVER"
 
 
 def test_stop_of_one_that_ignores_everything(start):
@@ -156,6 +174,7 @@ def test_stop_of_one_that_ignores_everything(start):
     session.stop()
     assert end_of(run(session)).status == RunStatus.IDLE
     assert session.process.returncode == -signal.SIGKILL
+    assert path(session) == "HANDSHAKE TERMINATING KILLING EXITED OVER"
 
 
 def test_stop_of_one_that_hangs(start, tmp_path):
@@ -168,14 +187,81 @@ def test_stop_of_one_that_hangs(start, tmp_path):
     assert "had to be ended" in end.text
     assert time.monotonic() - began < 10
     assert session.process.returncode == -signal.SIGKILL
+    assert path(session) == "HANDSHAKE RUNNING STOPPING TERMINATING KILLING EXITED OVER"
+
+
+def test_stop_of_one_that_finishes_only_when_it_is_terminated(start, tmp_path):
+    session = start("finishes-when-terminated")
+    run(session, lambda _: (tmp_path / "hanging").exists())
+    session.stop("Another file was opened.")
+    end = end_of(run(session))
+    assert (end.status, end.text) == (RunStatus.IDLE, "Another file was opened. Saved")
+    assert path(session) == "HANDSHAKE RUNNING STOPPING TERMINATING LEAVING OVER"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_stop_of_one_that_dies_meanwhile(start, tmp_path):
+    session = start("hangs-at-stop", Deadlines())
+    run(session, lambda _: (tmp_path / "hanging").exists())
+    session.stop()
+    session.process.kill()
+    session.process.wait(5)
+    end = end_of(run(session, timeout=5))
+    assert end.status == RunStatus.IDLE
+    assert "had to be ended" in end.text
+    assert path(session) == "HANDSHAKE RUNNING STOPPING EXITED OVER"
+
+
+def test_stop_of_one_that_hangs_up(start):
+    session = start("hangs-up-at-stop", Deadlines(lost=0.3, terminate=0.3))
+    run(session, has(Targets))
+    session.stop()
+    end = end_of(run(session, timeout=10))
+    assert end.status == RunStatus.IDLE
+    assert "had to be ended" in end.text
+    assert path(session) == "HANDSHAKE RUNNING STOPPING LOST TERMINATING EXITED OVER"
 
 
 def test_one_that_dies_at_the_start(start):
-    end = end_of(run(start("dies-at-start")))
+    session = start("dies-at-start")
+    end = end_of(run(session))
+    assert path(session) == "HANDSHAKE EXITED OVER"
     assert end.status == RunStatus.FAILED
     assert end.text == (
         "The trainer ended unexpectedly (exit code 1): ImportError: No module named 'torch'"
     )
+
+
+def test_one_that_came_and_went_while_the_window_was_busy(start):
+    session = start("speaks-unasked-and-dies")
+    session.process.wait(30)
+    time.sleep(0.3)
+    events = run(session)
+    assert said(RunStatus.RUNNING)(events)
+    assert end_of(events).text == "The trainer ended unexpectedly (exit code 5)."
+    assert path(session) == "HANDSHAKE RUNNING EXITED OVER"
+
+
+def test_one_that_hung_up_while_the_window_was_busy(start):
+    session = start("hangs-up-at-the-start")
+    while not session._link.channel.peer_lost:
+        time.sleep(0.05)
+    end = end_of(run(session, timeout=10))
+    assert end.text == "The connection to the trainer was lost."
+    assert path(session) == "HANDSHAKE LOST TERMINATING EXITED OVER"
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "status", "phases"),
+    [
+        ("exits-first", RunStatus.DONE, "HANDSHAKE RUNNING EXITED LEAVING OVER"),
+        ("exits-first-too-late", RunStatus.FAILED, "HANDSHAKE RUNNING EXITED OVER"),
+    ],
+)
+def test_last_words_that_come_after_the_end(start, behaviour, status, phases):
+    session = start(behaviour)
+    assert end_of(run(session)).status == status
+    assert path(session) == phases
 
 
 def test_one_that_dies_in_the_middle(start):
@@ -199,20 +285,31 @@ def test_one_that_never_answers(start):
     end = end_of(run(session, timeout=5))
     assert end.status == RunStatus.FAILED
     assert "did not answer" in end.text
+    assert path(session) == "HANDSHAKE TERMINATING EXITED OVER"
 
 
 def test_one_that_loses_the_connection(start):
-    end = end_of(run(start("closes-the-channel"), timeout=10))
+    session = start("closes-the-channel")
+    end = end_of(run(session, timeout=10))
+    assert path(session) == "HANDSHAKE RUNNING LOST TERMINATING EXITED OVER"
     assert (end.status, end.text) == (
         RunStatus.FAILED,
         "The connection to the trainer was lost.",
     )
 
 
+def test_one_that_loses_the_connection_and_leaves(start):
+    session = start("hangs-up-and-leaves", Deadlines())
+    end = end_of(run(session, timeout=10))
+    assert end.text == "The trainer ended unexpectedly (exit code 4)."
+    assert path(session) == "HANDSHAKE RUNNING LOST OVER"
+
+
 def test_one_that_does_not_leave(start):
     session = start("hangs-after-finish")
     assert end_of(run(session)).status == RunStatus.DONE
     assert session.process.returncode == -signal.SIGTERM
+    assert path(session) == "HANDSHAKE RUNNING LEAVING TERMINATING EXITED OVER"
 
 
 def test_the_trainers_own_failure_is_told_as_it_is(start):
@@ -264,6 +361,7 @@ def test_a_trainer_that_stays_makes_the_next_run(start):
     assert session.process is link.process
     assert session.release() is None
     assert session.process.poll() == 0
+    assert path(session) == "ANSWERING RUNNING LEAVING OVER"
 
 
 def test_what_was_asked_of_the_last_run_does_not_reach_the_next(start):
@@ -294,24 +392,56 @@ def test_a_trainer_that_died_while_it_stayed_is_started_anew(start):
     assert end_of(run(session)).status == RunStatus.DONE
     assert session.process is not link.process
     assert not link.well
+    assert path(session) == "ANSWERING HANDSHAKE RUNNING LEAVING OVER"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
-def test_a_trainer_that_does_not_answer_any_more_is_started_anew(start):
-    link = stay(start, "stays-and-is-deaf")
-    session = start("good", Deadlines(answer=0.3), link=link)
+@pytest.mark.parametrize("behaviour", ["stays-and-is-deaf", "stays-and-hangs-up"])
+def test_a_trainer_that_does_not_answer_any_more_is_started_anew(start, behaviour):
+    link = stay(start, behaviour)
+    deadlines = Deadlines(answer=0.3) if behaviour == "stays-and-is-deaf" else Deadlines()
+    session = start("good", deadlines, link=link)
     assert end_of(run(session)).status == RunStatus.DONE
     assert session.process is not link.process
     link.process.wait(15)
 
 
-def test_stop_of_a_run_that_a_trainer_has_not_begun(start):
-    link = stay(start, "stays-and-is-deaf")
-    session = start("good", Deadlines(stop=0.3), link=link)
+def test_a_trainer_that_can_be_replaced_by_no_other(start, tmp_path):
+    link = stay(start)
+    link.process.kill()
+    link.process.wait(5)
+    session = start("good", link=link)
+    launch = session.launch
+    session.launch = Launch(str(tmp_path / "none"), launch.settings, launch.folder)
+    end = end_of(run(session))
+    assert end.status == RunStatus.FAILED
+    assert end.text.startswith("The trainer cannot be started: ")
+    assert path(session) == "ANSWERING OVER"
+
+
+@pytest.mark.parametrize("loss", ["stays-and-is-deaf", "stays-and-hangs-up", "killed"])
+def test_stop_of_a_run_that_a_trainer_has_not_begun(start, loss):
+    if loss == "killed" and os.name == "nt":
+        pytest.skip("POSIX signals")
+    link = stay(start, "stays-and-is-deaf" if loss == "killed" else loss)
+    session = start(
+        "good", Deadlines(stop=0.3) if loss == "stays-and-is-deaf" else QUICK, link=link
+    )
     session.stop()
+    if loss == "killed":
+        link.process.kill()
     end = end_of(run(session))
     assert (end.status, end.text) == (RunStatus.IDLE, "Stopped.")
+    assert path(session) == "ANSWERING CANCELLING OVER"
     link.process.wait(15)
+
+
+def test_stop_of_a_run_before_the_trainers_first_message(start):
+    session = start("good", Deadlines(), link=stay(start, "stays-and-is-slow"))
+    session.stop()
+    end = end_of(run(session))
+    assert end.text.startswith("Stopped after")
+    assert path(session) == "ANSWERING CANCELLING STOPPING LEAVING OVER"
 
 
 def test_kill_is_bounded_and_leaves_nothing(start):

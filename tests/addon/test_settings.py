@@ -165,14 +165,12 @@ def test_a_camera_in_the_reference_place_is_the_reference_camera(scene):
 def test_settings_survive_saving(scene, tmp_path):
     scene.gdr.parameters["m1"].mean = 1.5
     scene.gdr.steps = 11
-    bpy.context.window_manager.gdr_run.status = "RUNNING"
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "file.blend"))
     bpy.ops.wm.read_homefile(use_factory_startup=True)
     assert bpy.context.scene.gdr.steps == 100
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "file.blend"))
     assert bpy.context.scene.gdr.steps == 11
     assert bpy.context.scene.gdr.parameters["m1"].mean == 1.5
-    assert bpy.context.window_manager.gdr_run.status == "IDLE"
 
 
 def test_the_panel_offers_the_trainers_estimators(scene):

@@ -15,7 +15,7 @@ MODULE = "bl_ext.user_default.gdr"
 
 
 def gdr_run():
-    """The run's state. Opening a file invalidates it, so it is asked for each time."""
+    """The state of the newest run."""
     return bpy.context.window_manager.gdr_run
 
 

@@ -34,7 +34,7 @@ def done(blender, archive, targets, tmp_path_factory):
 def test_the_run_is_done_and_no_process_is_left(done):
     report, _ = done
     assert report["status"] == "DONE", report
-    assert (report["converged"], report["progress"], report["notices"]) == (True, 1.0, "")
+    assert (report["converged"], report["progress"], report["notices"]) == (True, 1.0, [])
     assert report["message"].endswith(": converged")
     assert report["step"] < LIMIT
     assert report["renders"] == 20 * report["step"]

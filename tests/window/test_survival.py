@@ -63,10 +63,10 @@ def test_undo_and_redo_and_a_deleted_preview(report):
 
 def test_a_preview_that_fails_leaves_the_run_alone(report):
     case = report["edit_and_break_the_preview"]
-    assert (case["edited"], case["quiet"]) == (True, "")
-    assert case["notices"] == (
+    assert (case["edited"], case["quiet"]) == (True, [])
+    assert case["notices"] == [
         "The preview failed and is left alone; the run goes on (ValueError: of a test)."
-    )
+    ]
     assert case["status"] == "IDLE"
     assert case["message"].startswith("Stopped after")
 

@@ -7,10 +7,10 @@ import argparse
 import logging
 import os
 
+from gdr_core import shared_names
 from gdr_core.errors import BadSettings, GdrError
 
 HELP = "serve runs to the Blender that started this process (not for people)"
-ADDRESS_VARIABLE = "GDR_ADDRESS"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +22,7 @@ def run(args: argparse.Namespace) -> int:
     from blendtorch import lifeline
 
     lifeline.watch()
-    address = os.environ.get(ADDRESS_VARIABLE)
+    address = os.environ.get(shared_names.ADDRESS)
     if not address:
         raise BadSettings("gdr serve is started by Blender's extension; use gdr optimize instead.")
     logging.getLogger().setLevel(logging.INFO)

@@ -6,18 +6,25 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from gdr_core import shared_names
 from gdr_core.errors import GdrError
 
 from .system_libraries import explain_missing
 
 WORKER_SCRIPT = Path(__file__).parents[2] / "gdr_addon" / "worker_entry.py"
 PROBE_TIMEOUT_S = 90.0
+_INSTALLED = (
+    ("/Applications", "Blender*.app/Contents/MacOS/Blender"),
+    (os.environ.get("PROGRAMFILES", ""), "Blender Foundation/Blender */blender.exe"),
+)
+"""Folders and patterns of Blender's installers for macOS and Windows."""
 
 NO_GL = (
     "Blender cannot draw without a window here: it found no OpenGL through EGL. On Debian or "
@@ -49,40 +56,70 @@ class Probe:
     text: str = ""
 
 
-def find(choice: str = "") -> str:
-    """Return the Blender to render with: an executable's path, or ``bpy`` for the module.
+def find(choice: str = "", *, module: bool = True) -> str:
+    """Return the Blender to use: an executable's path, or ``bpy`` for the module.
 
-    ``choice`` wins; then the variable ``GDR_BLENDER``, the ``bpy`` module of this Python, and
-    ``blender`` on the path.
+    The first of these that there is:
+
+    1. ``choice``;
+    2. what the variable ``GDR_BLENDER`` names;
+    3. the ``bpy`` module of this Python, unless an executable is wanted;
+    4. ``blender`` on the path;
+    5. the newest where Blender's installers for macOS and Windows put it.
+
+    Parameters
+    ----------
+    choice
+        An executable, or ``bpy``.
+    module
+        Whether the module will do, which has no window and no person's settings.
 
     Raises
     ------
     GdrError
-        There is none.
+        There is none, or what is named is not there.
     """
-    wanted = choice or os.environ.get("GDR_BLENDER", "")
-    if wanted and wanted != "bpy":
-        found = shutil.which(wanted)
-        if not found:
+    named = choice or os.environ.get(shared_names.BLENDER, "")
+    if named and named != "bpy":
+        executable = shutil.which(named)
+        if not executable:
             raise GdrError(
-                f"There is no Blender at {wanted}; set GDR_BLENDER (or rendering.blender) to the "
+                f"There is no Blender at {named}; set GDR_BLENDER (or rendering.blender) to the "
                 f"Blender executable."
             )
-        return found
-    if importlib.util.find_spec("bpy") is not None:
+        return executable
+    if module and importlib.util.find_spec("bpy") is not None:
         return "bpy"
-    if wanted == "bpy":
+    if named and module:
         raise GdrError(
             "This Python has no bpy module; install it with: pip install bpy "
             "(Python 3.11 or 3.13), or set GDR_BLENDER to a Blender executable."
         )
-    found = shutil.which("blender")
-    if not found:
+    executable = shutil.which("blender") or _newest_installed()
+    if executable:
+        return executable
+    if not module:
         raise GdrError(
-            "No Blender was found; install the module with: pip install bpy (Python 3.11 or "
-            "3.13), or set GDR_BLENDER to the executable of Blender 4.3 or newer."
+            "No Blender was found; set GDR_BLENDER to the executable of Blender 4.3 or newer."
         )
-    return found
+    raise GdrError(
+        "No Blender was found; install the module with: pip install bpy (Python 3.11 or "
+        "3.13), or set GDR_BLENDER to the executable of Blender 4.3 or newer."
+    )
+
+
+def _newest_installed() -> str | None:
+    executables = [
+        str(executable)
+        for folder, pattern in _INSTALLED
+        if folder
+        for executable in Path(folder).glob(pattern)
+    ]
+    return max(executables, key=_version, default=None)
+
+
+def _version(path: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", path)]
 
 
 def probe(blender: str) -> Probe:

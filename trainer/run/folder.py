@@ -29,6 +29,7 @@ import numpy as np
 import tomli_w
 
 from gdr_core import settings as settings_module
+from gdr_core import shared_names
 from gdr_core.errors import BadSettings
 from gdr_core.families import Distribution
 from gdr_core.messages import Conclusion
@@ -91,14 +92,14 @@ class RunFolder:
         self._handler = handler
         # A resumed run goes on from there, and may end without another.
         with suppress(OSError):  # Somebody looks at it.
-            (self.path / "images" / "result.png").unlink(missing_ok=True)
+            (self.path / shared_names.IMAGES / "result.png").unlink(missing_ok=True)
         logging.getLogger().addHandler(handler)
         self._events: Any = None
 
     config = property(lambda self: self.path / "config.toml")
     history = property(lambda self: self.path / "history.csv")
     checkpoint = property(lambda self: self.path / "checkpoint.safetensors")
-    log = property(lambda self: self.path / "trainer.log")
+    log = property(lambda self: self.path / shared_names.TRAINER_LOG)
     result = property(lambda self: self.path / "result.json")
     targets = property(lambda self: self.path / "targets.npy")
 
@@ -129,7 +130,8 @@ class RunFolder:
 
     def save_sheet(self, name: str, batch: np.ndarray) -> None:
         """Write ``images/<name>.png``, a contact sheet of ``(N, S, S, 3)`` uint8 images."""
-        images.save_png(self.path / "images" / f"{name}.png", images.contact_sheet(batch))
+        path = self.path / shared_names.IMAGES / f"{name}.png"
+        images.save_png(path, images.contact_sheet(batch))
 
     def save_plot(self, history: History, truth: dict[str, Truth]) -> None:
         """Write ``plots/parameters.png``."""

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from msgspec.structs import replace
 
+from gdr_core import shared_names
 from gdr_core.errors import GdrError
 from gdr_core.families import Distribution
 from gdr_core.messages import (
@@ -192,7 +193,7 @@ class Optimization:
         self._estimator.check = self._check
         if self._goes_on:
             self._load_checkpoint()
-        self._folder.save_sheet("real", found.images)
+        self._folder.save_sheet(shared_names.TARGET_SHEET, found.images)
         sheet = images.contact_sheet(found.images)
         self.observe(Targets(sheet=sheet, count=len(found.images), text=" ".join(found.notes)))
         keep = self._totals.step if self._goes_on else None

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from gdr_core import shared_names
 from gdr_core.errors import GdrError
 from gdr_core.messages import Conclusion, Finished, Message, Notice, RunStatus, Status
 from gdr_core.settings import PACES, RunSettings
@@ -116,7 +117,7 @@ class Run:
         except Exception as error:
             text = (
                 f"The trainer failed unexpectedly ({type(error).__name__}: {error}); "
-                f"{self.path / 'trainer.log'} has the details."
+                f"{self.path / shared_names.TRAINER_LOG} has the details."
             )
             self._tell_finished(RunStatus.FAILED, text)
             raise GdrError(text) from error

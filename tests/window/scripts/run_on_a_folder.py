@@ -59,8 +59,11 @@ def steps():
         "targets": state.target_count,
         "folder": state.folder,
         "comparison": state.comparison,
-        "differences": state.differences.splitlines(),
-        "parameters": {item.name: [item.mean, item.std] for item in state.parameters},
+        "differences": state.differences,
+        "parameters": {
+            name: [parameter.now.mean, parameter.now.std]
+            for name, parameter in state.parameters.items()
+        },
         "shapes": [len(first), len(last)],
         "moved": float(abs(last - first).mean()) if len(first) == len(last) else None,
         "unchanged": before == after,

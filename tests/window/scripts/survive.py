@@ -97,7 +97,7 @@ def edit_and_break_the_preview():
         yield from until(lambda: gdr_run().step > step + 3, 20, "the run goes on")
     with bpy.context.temp_override(**view()):
         bpy.ops.object.mode_set(mode="OBJECT")
-    quiet = gdr_run().notices
+    quiet = list(gdr_run().notices)
 
     def fails(*arguments):
         raise ValueError("of a test")

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from blendtorch import btt
+from gdr_core import shared_names
 from gdr_core.errors import GdrError
 from gdr_core.messages import RenderFailure, RenderReply, RenderRequest, WorkerReady
 from gdr_core.settings import RunSettings
@@ -424,12 +425,12 @@ class LocalPool:
 
     def _start(self) -> Worker:
         log_dir = self._output(next(self._instances)).parent
-        site_packages = os.environ.get("GDR_WORKER_SITE_PACKAGES", "")
+        site_packages = os.environ.get(shared_names.WORKER_SITE_PACKAGES, "")
         try:
             launcher = btt.BlenderLauncher(
                 scene="",
                 script=str(blender.WORKER_SCRIPT),
-                named_sockets=["CTRL"],
+                named_sockets=[shared_names.WORKER_SOCKET],
                 background=True,
                 blend_path=self._blender,
                 factory_startup=True,

@@ -18,6 +18,7 @@ import msgspec
 from blendtorch import btt
 from blendtorch.errors import BlendtorchError, PeerLost, WireError
 from gdr_core.messages import Message, RenderRequest, WriteTo, pack, unpack
+from gdr_core.shared_names import WORKER_SOCKET
 
 from .. import blender
 from .batch import Part
@@ -207,7 +208,7 @@ class Worker:
                 self._process, self._log = info.processes[0], Path(info.log_files[0])
             finally:
                 self._launched.set()
-            self._address.set_result(info.addresses["CTRL"][0])
+            self._address.set_result(info.addresses[WORKER_SOCKET][0])
         except Exception as error:  # Raised again where the address is asked for.
             self._address.set_exception(error)
 

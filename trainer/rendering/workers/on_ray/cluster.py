@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from gdr_core.errors import GdrError
+from gdr_core.shared_names import RAY_ADDRESS
 
 log = logging.getLogger(__name__)
 
-ADDRESS_VARIABLE = "RAY_ADDRESS"
-_WHERE = f"{ADDRESS_VARIABLE} (in Blender: Cluster in the extension's preferences)"
+_WHERE = f"{RAY_ADDRESS} (in Blender: Cluster in the extension's preferences)"
 REACH_S = 5.0
 _WITHOUT_ADDRESS = ("", "auto", "local")
 
@@ -77,7 +77,7 @@ class Cluster:
             self.ray.shutdown()
 
     def _join(self, tell: Callable[[str], None]) -> None:
-        address = os.environ.get(ADDRESS_VARIABLE, "")
+        address = os.environ.get(RAY_ADDRESS, "")
         if address not in _WITHOUT_ADDRESS:
             _check_reachable(address)
         # Of one that is started here: it reports to nobody, and its workers take part in the

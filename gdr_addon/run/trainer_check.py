@@ -18,7 +18,7 @@ from bpy.props import EnumProperty, StringProperty
 from ...blendtorch import lifeline
 from ...gdr_core.packages import TRAINER_PACKAGES
 from .. import redraw, registration
-from ..run import trainer_process
+from . import trainer_process
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ _SHOWN = ("Python", "torch", "Blender", "OpenGL")
 
 
 class GDR_PG_trainer_check(bpy.types.PropertyGroup):
-    """What the newest check found."""
+    """The result of the newest check."""
 
     status: EnumProperty(
         name="Status",
@@ -121,8 +121,8 @@ def describe(output: str, code: int) -> tuple[str, str]:
     code
         Its exit code.
     """
-    found = _report(output)
-    if found is None:
+    report = _report(output)
+    if report is None:
         lines = [line.strip() for line in output.splitlines() if line.strip()]
         last = lines[-1] if lines else trainer_process.exit_text(code)
         if "No module named" in last:
@@ -132,7 +132,7 @@ def describe(output: str, code: int) -> tuple[str, str]:
                 f"python -m pip install {' '.join(TRAINER_PACKAGES)}"
             )
         return "BAD", f"This Python cannot run the trainer: {last[:300]}"
-    findings = found["findings"]
+    findings = report["findings"]
     good = [
         f"{finding['name']}: {finding['found']}"
         for finding in findings
@@ -143,7 +143,7 @@ def describe(output: str, code: int) -> tuple[str, str]:
         for finding in findings
         if not finding["ok"]
     ]
-    return ("GOOD" if found.get("ok") else "BAD"), "\n".join([*bad, *good])
+    return ("GOOD" if report.get("ok") else "BAD"), "\n".join([*bad, *good])
 
 
 def _report(output: str) -> dict[str, Any] | None:
@@ -180,8 +180,8 @@ def _poll() -> float | None:
 
 
 def _show(status: str, text: str) -> None:
-    found = bpy.context.window_manager.gdr_trainer_check
-    found.status, found.text = status, text
+    check = bpy.context.window_manager.gdr_trainer_check
+    check.status, check.text = status, text
     redraw.preferences()
     redraw.sidebars()
 
