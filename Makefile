@@ -11,7 +11,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' blender_manifest.toml)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test addon blender bench bench-engines bench-scaling bench-convergence lint format clean
+.PHONY: help demo test test-quick addon blender bench bench-engines bench-scaling bench-convergence lint format clean
 
 help: ## Say what there is to make
 	@sed -n 's/^\([a-z][-a-z.0-9%]*\):.*## \(.*\)/  make \1|\2/p' Makefile | \
@@ -26,6 +26,10 @@ test: $(READY) ## Run all tests, those in a Blender window on Blender 4.3
 	$(BIN)/python tools/system_libraries.py
 	$(BIN)/python tools/blender_for_tests.py 4.3
 	$(BIN)/python -m pytest
+
+test-quick: $(READY) ## Run the tests that need no window, no cluster and little time (two minutes)
+	@$(BIN)/python tools/system_libraries.py --check
+	$(BIN)/python -m pytest -m "not window and not ray and not slow"
 
 test-blender-%: $(READY) ## Run the tests in a window on Blender 4.3 or 5.2
 	$(BIN)/python tools/system_libraries.py
