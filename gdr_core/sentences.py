@@ -10,14 +10,14 @@ from .messages import Conclusion, TradeOff
 
 def comparison(conclusion: Conclusion) -> str:
     """Return how well renders are told from targets, or why that is not known; "" for neither."""
-    found = conclusion.indistinguishability
-    if found is None:
+    test = conclusion.indistinguishability
+    if test is None:
         return conclusion.not_compared
     # Less than a half is luck, and that the result was fitted to these very targets.
-    perfect = "50 %" if found.accuracy >= 0.5 else "50 % or less"
+    perfect = "50 %" if test.accuracy >= 0.5 else "50 % or less"
     return (
-        f"A classifier tells renders from targets {100 * found.accuracy:.0f} % of the time "
-        f"({100 * found.low:.0f} to {100 * found.high:.0f} %; {perfect} is perfect)."
+        f"A classifier tells renders from targets {100 * test.accuracy:.0f} % of the time "
+        f"({100 * test.low:.0f} to {100 * test.high:.0f} %; {perfect} is perfect)."
     )
 
 
@@ -33,14 +33,14 @@ def undetermined(names: Sequence[str]) -> str:
     )
 
 
-def trade_off(found: TradeOff) -> str:
+def trade_off(group: TradeOff) -> str:
     """Return which parameters can be exchanged for each other, and at what cost."""
-    up = [name for name, way in found.direction.items() if way >= 0]
-    down = [name for name, way in found.direction.items() if way < 0]
+    up = [name for name, way in group.direction.items() if way >= 0]
+    down = [name for name, way in group.direction.items() if way < 0]
     how = f"{_listed(up)} raised and {_listed(down)} lowered" if down else "raised together"
     return (
-        f"The pictures hardly tell {_listed(list(found.direction))} apart: {how}, they change a "
-        f"picture by {100 * found.change:.0f} % of what targets differ by."
+        f"The pictures hardly tell {_listed(list(group.direction))} apart: {how}, they change a "
+        f"picture by {100 * group.change:.0f} % of what targets differ by."
     )
 
 

@@ -16,12 +16,12 @@ def upgraded(data: dict[str, Any]) -> dict[str, Any]:
         return data
     rendering = dict(data.get("rendering", {}))
     options = {name: rendering.pop(name) for name in ("grid", "camera") if name in rendering}
-    found = data | {"schema": 2, "rendering": rendering}
+    upgrade = data | {"schema": 2, "rendering": rendering}
     if options:
-        found["scene"] = {"options": options}
+        upgrade["scene"] = {"options": options}
     if isinstance(data.get("parameters"), dict):
-        found["parameters"] = {name: _role(old) for name, old in data["parameters"].items()}
-    return found
+        upgrade["parameters"] = {name: _role(old) for name, old in data["parameters"].items()}
+    return upgrade
 
 
 def _is_first(data: dict[str, Any]) -> bool:

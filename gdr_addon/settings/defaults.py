@@ -45,13 +45,13 @@ def ensure(scene: bpy.types.Scene) -> None:
     items = scene.gdr.parameters
     names = [parameter.name for parameter in listed()]
     for index, name in enumerate(names):
-        found = items.find(name)
-        if found < 0:
+        place = items.find(name)
+        if place < 0:
             items.add().name = name
-            found = len(items) - 1
-            reset_one(items[found])
-        if found != index:
-            items.move(found, index)
+            place = len(items) - 1
+            reset_one(items[place])
+        if place != index:
+            items.move(place, index)
     while len(items) > len(names):
         items.remove(len(items) - 1)
 

@@ -107,8 +107,8 @@ def _role(item) -> Role:
 
 
 def _distribution(item, mean: str, std: str) -> Distribution:
-    found = item.distribution_of(mean, std)
-    if found.family == "bounded":
-        return found
+    distribution = item.distribution_of(mean, std)
+    if distribution.family == "bounded":
+        return distribution
     # Bounds mean nothing to the other families and would only clutter config.toml.
-    return Distribution(family=found.family, mean=found.mean, std=found.std)
+    return Distribution(family=distribution.family, mean=distribution.mean, std=distribution.std)

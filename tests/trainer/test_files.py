@@ -86,9 +86,9 @@ def test_history_keeps_what_a_resumed_run_has_and_drops_the_rest(tmp_path):
 def test_a_plot_shows_the_way_but_no_excursion(tmp_path, monkeypatch, wild):
     limits = []
     monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: limits.extend(figure.axes))
-    means = (1.0, 1.0 + wild, 2.0)
-    rows = [Row(n, 20 * n, 1.0, math.nan, math.nan, (m,), (0.5,)) for n, m in enumerate(means)]
-    plots.save_parameters(tmp_path / "plot.png", rows, ("m1",), {})
+    means = np.array([[1.0], [1.0 + wild], [2.0]])
+    steps, stds = np.arange(3), np.full((3, 1), 0.5)
+    plots.save_parameters(tmp_path / "plot.png", ("m1",), steps, means, stds, {})
     bottom, top = limits[0].get_ylim()
     assert bottom <= 0.5
     assert 2.5 <= top <= 4.5

@@ -79,13 +79,13 @@ class Progress:
 
     def conclude(self, outcome: Outcome, folder: Path) -> None:
         """Print the result and where its files are."""
-        found = outcome.conclusion
+        conclusion = outcome.conclusion
         self._console.print(f"{outcome.text}.")
-        for line in table(outcome.parameters, found):
+        for line in table(outcome.parameters, conclusion):
             self._console.print(f"  {line}", soft_wrap=True, highlight=False)
-        said = [sentences.undetermined(found.undetermined)]
-        said += [sentences.trade_off(group) for group in found.trade_offs]
-        said += [sentences.comparison(found), *found.differences]
+        said = [sentences.undetermined(conclusion.undetermined)]
+        said += [sentences.trade_off(group) for group in conclusion.trade_offs]
+        said += [sentences.comparison(conclusion), *conclusion.differences]
         for sentence in filter(None, said):
             self._console.print(sentence, soft_wrap=True, highlight=False)
         self._console.print(f"Run folder: {folder}", soft_wrap=True, highlight=False)
@@ -109,7 +109,7 @@ class _BarOverState(Bar):
                 yield Text(task.fields["state"])
 
 
-def table(parameters: dict[str, Distribution], found: messages.Conclusion) -> list[str]:
+def table(parameters: dict[str, Distribution], conclusion: messages.Conclusion) -> list[str]:
     """Return a line for each distribution, below a heading: in internal and in readable units."""
     if not parameters:
         return []
@@ -117,9 +117,9 @@ def table(parameters: dict[str, Distribution], found: messages.Conclusion) -> li
     for name, distribution in parameters.items():
         low, middle, high = distribution.readable()
         readable = f"{middle:.3g} ({low:.3g} to {high:.3g})"
-        mean = _with_error(distribution.mean, found.mean_error.get(name))
-        spread = _with_error(distribution.std, found.std_error.get(name))
-        if name in found.undetermined:
+        mean = _with_error(distribution.mean, conclusion.mean_error.get(name))
+        spread = _with_error(distribution.std, conclusion.std_error.get(name))
+        if name in conclusion.undetermined:
             readable += ", undetermined"
         rows.append((name, distribution.family, mean, spread, readable))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -213,7 +213,7 @@ def _drawing(args: argparse.Namespace) -> _Drawing:
     # What a run keeps for a mismatch is at its default in training data too.
     given: dict[str, Role] = dict(roles)
     given |= {n: Fixed(value=v) for n, v in (values.fixed(text, scene) for text in fixed)}
-    given |= {n: Optimise(distribution=found) for n, found in reached.items()}
+    given |= {n: Optimise(distribution=distribution) for n, distribution in reached.items()}
     if not given:
         raise BadSettings("Name the parameters to render, as in --params m1=9.5,m2=9.5.")
     for name, role in given.items():
@@ -236,13 +236,13 @@ _OF_DISTRIBUTION = Distribution.__struct_fields__
 def _read_result(path: Path) -> tuple[dict[str, Distribution], list[list[float]] | None]:
     """Return the distributions of a ``result.json`` and their correlation, None for none."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        result = json.loads(path.read_text(encoding="utf-8"))
         plain = {
             name: {key: value[key] for key in value if key in _OF_DISTRIBUTION}
-            for name, value in found["parameters"].items()
+            for name, value in result["parameters"].items()
         }
         sampled = msgspec.convert(plain, dict[str, Distribution])
-        correlation = msgspec.convert(found.get("correlation"), list[list[float]] | None)
+        correlation = msgspec.convert(result.get("correlation"), list[list[float]] | None)
         if correlation is not None:
             _check_correlation(np.array(correlation), len(sampled))
         return sampled, correlation

@@ -33,15 +33,15 @@ def distribution(
     if not colon:
         raise BadSettings(f"{text!r} needs a mean and a spread, as in {name}=2.25:0.1.")
     family = families.get(name, Distribution())
-    found = Distribution(
+    start = Distribution(
         family=family.family,
         mean=number(mean, text),
         std=number(std, text),
         low=family.low,
         high=family.high,
     )
-    found.check(name)
-    return name, found
+    start.check(name)
+    return name, start
 
 
 def family(text: str, scene: Scene) -> tuple[str, Distribution]:
@@ -58,9 +58,9 @@ def family(text: str, scene: Scene) -> tuple[str, Distribution]:
         if kind != "bounded" or len(bounds) != 2:
             raise BadSettings(f"{text!r} is not a family; bounds go as {name}=bounded:LOW:HIGH.")
         low, high = (number(bound, text) for bound in bounds)
-    found = Distribution(family=kind, low=low, high=high)
-    found.check(name)
-    return name, found
+    placeholder = Distribution(family=kind, low=low, high=high)
+    placeholder.check(name)
+    return name, placeholder
 
 
 def fixed(text: str, scene: Scene) -> tuple[str, float | str]:

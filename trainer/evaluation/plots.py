@@ -8,20 +8,37 @@ from pathlib import Path
 import numpy as np
 
 from ..data.targets import Truth
-from ..run.history import Row
 
 
 def save_parameters(
-    path: Path, rows: list[Row], names: tuple[str, ...], truth: dict[str, Truth]
+    path: Path,
+    names: tuple[str, ...],
+    steps: np.ndarray,
+    means: np.ndarray,
+    stds: np.ndarray,
+    truth: dict[str, Truth],
 ) -> None:
-    """Draw each parameter's mean with a band of one spread against steps, the truth dashed."""
+    """Draw each parameter's mean with a band of one spread against steps, the truth dashed.
+
+    Parameters
+    ----------
+    path
+        Of the picture.
+    names
+        Of the ``K`` parameters.
+    steps
+        ``(T,)``.
+    means, stds
+        ``(T, K)``, in internal units.
+    truth
+        By name, where it is known.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
     from matplotlib.ticker import MaxNLocator
 
-    steps = np.array([row.step for row in rows])
     columns = min(3, len(names))
     lines = -(-len(names) // columns)
     figure, axes = plt.subplots(
@@ -29,8 +46,7 @@ def save_parameters(
     )
     for k, name in enumerate(names):
         ax = axes.flat[k]
-        mean = np.array([row.mean[k] for row in rows])
-        std = np.array([row.std[k] for row in rows])
+        mean, std = means[:, k], stds[:, k]
         ax.fill_between(steps, mean - std, mean + std, alpha=0.25, color="C0", linewidth=0)
         ax.plot(steps, mean, color="C0", label="mean ± spread")
         if name in truth:

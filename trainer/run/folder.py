@@ -136,7 +136,12 @@ class RunFolder:
     def save_plot(self, history: History, truth: dict[str, Truth]) -> None:
         """Write ``plots/parameters.png``."""
         plots.save_parameters(
-            self.path / "plots" / "parameters.png", history.rows, history.names, truth
+            self.path / "plots" / "parameters.png",
+            history.names,
+            np.array([row.step for row in history.rows]),
+            np.array([row.mean for row in history.rows]),
+            np.array([row.std for row in history.rows]),
+            truth,
         )
 
     def save_events(self, row: Row, names: tuple[str, ...]) -> None:

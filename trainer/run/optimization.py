@@ -126,20 +126,20 @@ class Optimization:
         self._step_seconds: deque[float] = deque(maxlen=20)
         self._preview = torch.Generator().manual_seed(0)
 
-    def execute(self, found: TargetSet | None) -> Outcome:
+    def execute(self, target_set: TargetSet | None) -> Outcome:
         """Make all steps and see what the result is worth; :meth:`finish` is still to be called.
 
         Parameters
         ----------
-        found
+        target_set
             The targets; None to render the hidden ones.
         """
         seeds = _spawn_seeds(self.settings.seed)
-        if found is None:
-            found = self._render_hidden(seeds.targets)
-        self._prepare(found, seeds.estimator)
+        if target_set is None:
+            target_set = self._render_hidden(seeds.targets)
+        self._prepare(target_set, seeds.estimator)
         status, text = self._optimize()
-        reached = self._conclude(found.images, status, seeds.conclusion)
+        reached = self._conclude(target_set.images, status, seeds.conclusion)
         return Outcome(status, text, self._reached, reached)
 
     def finish(self, outcome: Outcome) -> None:
@@ -172,30 +172,32 @@ class Optimization:
         if saved is not None:
             return targets.from_hidden(self.settings, lambda _: saved, generator)
         count = self.settings.targets.count
-        self._tell(RunStatus.STARTING, f"Rendering {count} hidden targets")
-        found = targets.from_hidden(self.settings, self._render, generator)
-        self._folder.save_targets(found.images)
-        return found
+        self._report(RunStatus.STARTING, f"Rendering {count} hidden targets")
+        target_set = targets.from_hidden(self.settings, self._render, generator)
+        self._folder.save_targets(target_set.images)
+        return target_set
 
-    def _prepare(self, found: TargetSet, seed: int) -> None:
+    def _prepare(self, target_set: TargetSet, seed: int) -> None:
         """Get the estimator ready, as new or as the checkpoint left it."""
-        self.truth = found.truth
-        self._digest = hashlib.sha256(found.images.tobytes()).hexdigest()
-        for note in found.notes:
+        self.truth = target_set.truth
+        self._digest = hashlib.sha256(target_set.images.tobytes()).hexdigest()
+        for note in target_set.notes:
             log.warning("%s", note)
         self._estimator = estimators.make(
             self.settings.training,
             ProbabilityModel(self._sampler.start),
-            found.images,
+            target_set.images,
             self._device,
             torch.Generator().manual_seed(seed),
         )
         self._estimator.check = self._check
         if self._goes_on:
             self._load_checkpoint()
-        self._folder.save_sheet(shared_names.TARGET_SHEET, found.images)
-        sheet = images.contact_sheet(found.images)
-        self.observe(Targets(sheet=sheet, count=len(found.images), text=" ".join(found.notes)))
+        self._folder.save_sheet(shared_names.TARGET_SHEET, target_set.images)
+        sheet = images.contact_sheet(target_set.images)
+        self.observe(
+            Targets(sheet=sheet, count=len(target_set.images), text=" ".join(target_set.notes))
+        )
         keep = self._totals.step if self._goes_on else None
         self._history = History(self._folder.history, self._estimator.model.names, keep)
         self._reached = self._estimator.model.current()
@@ -205,14 +207,14 @@ class Optimization:
 
     def _optimize(self) -> tuple[str, str]:
         """Make the steps; return how they ended, ``done`` or ``stopped``, and a sentence."""
-        self._tell(RunStatus.RUNNING, f"Optimizing on {device.describe(self._device)}")
+        self._report(RunStatus.RUNNING, f"Optimizing on {device.describe(self._device)}")
         totals = self._totals
         try:
             while totals.step < self._planned_steps() and not totals.converged:
                 self._wait_while_paused()
                 self._step()
         except Stopped:
-            self._tell(RunStatus.STOPPING, "Saving what was reached")
+            self._report(RunStatus.STOPPING, "Saving what was reached")
             return "stopped", self.summary("Stopped")
         return "done", self._verdict()
 
@@ -278,14 +280,14 @@ class Optimization:
         self.controls.check()
         if not self.controls.paused:
             return
-        self._tell(RunStatus.PAUSED, "Paused")
+        self._report(RunStatus.PAUSED, "Paused")
         while self.controls.paused:
             time.sleep(PAUSE_POLL_S)
             self.controls.check()
-        self._tell(RunStatus.RUNNING, "Optimizing")
+        self._report(RunStatus.RUNNING, "Optimizing")
 
     def _record(self, report: StepReport) -> None:
-        """Put the step into the history and tell the observer."""
+        """Put the step into the history and report it to the observer."""
         totals, model = self._totals, self._estimator.model
         mean, std = tuple(model.mean.tolist()), tuple(model.std.tolist())
         self._reached = model.current()
@@ -319,15 +321,15 @@ class Optimization:
 
     def _conclude(self, target_images: np.ndarray, status: str, seed: int) -> Conclusion:
         """Find out how good the result is; whatever goes wrong with that does not fail the run."""
-        found = Conclusion()
+        known = Conclusion()
         try:
-            found = conclusion.of_estimator(self._estimator)
+            known = conclusion.of_estimator(self._estimator)
             # Who loses patience below has a result already.
-            self._save_result(status, replace(found, not_compared=NOT_COMPARED[status]))
+            self._save_result(status, replace(known, not_compared=NOT_COMPARED[status]))
             if status == "stopped" and not self._is_quick(target_images):
-                return replace(found, not_compared=NOT_COMPARED[status])
+                return replace(known, not_compared=NOT_COMPARED[status])
             if status == "done":
-                self._tell(RunStatus.RUNNING, "Comparing the result with the targets")
+                self._report(RunStatus.RUNNING, "Comparing the result with the targets")
             else:
                 self._check.grant(STOP_BUDGET_S)
             generator = torch.Generator().manual_seed(seed)
@@ -341,13 +343,13 @@ class Optimization:
                 self._folder.save_sheet("result", renders)
                 return renders
 
-            return conclusion.compared(found, target_images, model, render, generator)
+            return conclusion.compared(known, target_images, model, render, generator)
         except Stopped:
-            return replace(found, not_compared=NOT_COMPARED[status])
+            return replace(known, not_compared=NOT_COMPARED[status])
         except Exception as error:
             log.exception("The result could not be compared with the targets")
             return replace(
-                found, not_compared=f"The result could not be compared with the targets: {error}"
+                known, not_compared=f"The result could not be compared with the targets: {error}"
             )
 
     def _is_quick(self, target_images: np.ndarray) -> bool:
@@ -428,7 +430,7 @@ class Optimization:
             conclusion=reached,
         )
 
-    def _tell(self, status: RunStatus, text: str) -> None:
+    def _report(self, status: RunStatus, text: str) -> None:
         log.info("%s", text)
         self.observe(Status(status=status, text=text))
 

@@ -112,31 +112,31 @@ class Run:
                     self._finish(self._ended("failed"))
                     raise
         except GdrError as error:
-            self._tell_finished(RunStatus.FAILED, str(error))
+            self._report_finished(RunStatus.FAILED, str(error))
             raise
         except Exception as error:
             text = (
                 f"The trainer failed unexpectedly ({type(error).__name__}: {error}); "
                 f"{self.path / shared_names.TRAINER_LOG} has the details."
             )
-            self._tell_finished(RunStatus.FAILED, text)
+            self._report_finished(RunStatus.FAILED, text)
             raise GdrError(text) from error
         status = RunStatus.DONE if outcome.status == "done" else RunStatus.IDLE
-        self._tell_finished(status, outcome.text)
+        self._report_finished(status, outcome.text)
         return outcome
 
     def _execute(self) -> Outcome:
         log.info("Run in %s, estimator %s", self.path, self.settings.training.estimator)
         self._folder.save_config(self.settings)
         try:
-            found = self._read_folder()
-            self._tell(RunStatus.STARTING, "Starting Blender to render")
+            target_set = self._read_folder()
+            self._report(RunStatus.STARTING, "Starting Blender to render")
             log_dir = self.path / "workers"
-            with self._open_pool(self.settings, self._check, log_dir, self._tell_notice) as pool:
+            with self._open_pool(self.settings, self._check, log_dir, self._report_notice) as pool:
                 self._work = self._prepare(pool)
-                outcome = self._work.execute(found)
+                outcome = self._work.execute(target_set)
         except Stopped:
-            self._tell(RunStatus.STOPPING, "Saving what was reached")
+            self._report(RunStatus.STOPPING, "Saving what was reached")
             outcome = self._ended("stopped", "Stopped")
         self._finish(outcome)
         return outcome
@@ -157,7 +157,7 @@ class Run:
         chosen, size = self.settings.targets, self.settings.training.size
         if not chosen.folder:
             return None
-        self._tell(RunStatus.STARTING, "Reading the target images")
+        self._report(RunStatus.STARTING, "Reading the target images")
         return targets.from_folder(chosen.folder, size, chosen.background, self._check)
 
     def _ended(self, status: str, word: str = "") -> Outcome:
@@ -173,15 +173,15 @@ class Run:
         if outcome.text:
             log.info("%s", outcome.text)
 
-    def _tell(self, status: RunStatus, text: str) -> None:
+    def _report(self, status: RunStatus, text: str) -> None:
         log.info("%s", text)
         self.observe(Status(status=status, text=text))
 
-    def _tell_notice(self, text: str) -> None:
+    def _report_notice(self, text: str) -> None:
         log.info("%s", text)
         self.observe(Notice(text=text))
 
-    def _tell_finished(self, status: RunStatus, text: str) -> None:
+    def _report_finished(self, status: RunStatus, text: str) -> None:
         truth = {
             name: (known.distribution.mean, known.distribution.std)
             for name, known in (self._work.truth if self._work else {}).items()
@@ -191,22 +191,22 @@ class Run:
 
 def _import_optimization(check: Callable[[], None]) -> ModuleType:
     """Import torch, while Blender starts; ``check`` is called meanwhile and may raise to leave."""
-    found: Future[ModuleType] = Future()
+    module: Future[ModuleType] = Future()
 
     def load() -> None:
         try:
             from . import optimization
         except BaseException as error:
-            found.set_exception(error)
+            module.set_exception(error)
         else:
-            found.set_result(optimization)
+            module.set_result(optimization)
 
     # No daemon: a library that is just being loaded is no good end of a process.
     threading.Thread(target=load, name="import-torch").start()
-    while not found.done():
+    while not module.done():
         check()
-        wait([found], _IMPORT_POLL_S)
-    return found.result()
+        wait([module], _IMPORT_POLL_S)
+    return module.result()
 
 
 def _torch_must_judge(settings: RunSettings) -> bool:
