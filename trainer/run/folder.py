@@ -3,7 +3,7 @@
 
 =============================  =====================================================
 ``config.toml``                everything needed to repeat the run
-``history.csv``                one line a step (:mod:`trainer.history`)
+``history.csv``                one line a step (:mod:`.history`)
 ``result.json``                the distribution that was reached, and how good it is
 ``checkpoint.safetensors``     the state after the last step, for ``--resume``
 ``targets.npy``                hidden targets, for ``--resume``

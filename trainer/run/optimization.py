@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The part of a run that needs torch: targets to render, steps, and what the result is worth.
 
-:mod:`trainer.run` imports this while the render workers start; both take about as long.
+:mod:`trainer.run.run` imports this while the render workers start; both take about as long.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ of the latitude lies a face, whose normal is the cross product of its diagonals.
 so that its direction takes only the direction of ``D``, the distance ``(A x B) / |D|`` of the line
 through ``A`` and ``B`` from the axis, and the direction of ``(dc, dz)``. These are made here, in
 double precision, for each segment of a curve; what is left for each face is a few products. So are
-the linear functions that are 1 along a segment (:mod:`.fast_walk`), and what bounds the shape.
+the linear functions that are 1 along a segment (:mod:`.walk`), and what bounds the shape.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 """The fast renderer's second stage: light, once for each pixel.
 
 A pixel's normal is interpolated between the three vertices of the triangle that the first stage
-(:mod:`.fast_place_shader`) saw there, with the normals of :mod:`.fast_normals`.
+(:mod:`.place_shader`) saw there, with the normals of :mod:`.normals`.
 
 The light is that of Blender's Solid mode with studio lights (``workbench_world_light_lib.glsl``),
 after the formulas: diffuse light wraps around by each light's own amount, ``(N.L + w) / (1 + w)^2``
@@ -103,7 +103,7 @@ def compile_shader() -> gpu.types.GPUShader:
     """Return the compiled shader.
 
     Its inputs: attribute ``corner`` (of a tile, 0 or 1), textures ``curves``
-    (:mod:`.fast_curves`) and ``places`` (what the first stage drew), uniform block ``look``
+    (:mod:`.curves`) and ``places`` (what the first stage drew), uniform block ``look``
     (:func:`.look.uniforms`), ``grid`` (columns and rows of the surface), ``layout_`` (columns of
     the atlas; pixels along a tile; the tile of the first instance; the shape in the atlas' first
     tile).

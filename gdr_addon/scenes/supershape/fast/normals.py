@@ -3,7 +3,7 @@
 
 A vertex' normal is that of Blender's smooth shading (``mesh_normals.cc``): the mean of the normals
 of the faces around it, weighted by the faces' angles at the vertex. Those at the poles, where all
-columns meet, are in the texture (:mod:`.fast_curves`).
+columns meet, are in the texture (:mod:`.curves`).
 """
 
 from __future__ import annotations

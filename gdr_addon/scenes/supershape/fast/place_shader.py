@@ -3,10 +3,10 @@
 
 A ray is cast through each pixel's centre. It first skips to where it enters the slabs that bound
 the shape (T. Kay and J. Kajiya, *Ray Tracing Complex Scenes*, 1986) and then walks from cell to
-cell of the surface's grid (:mod:`.fast_walk`) until it is through the surface. Where triangles are
+cell of the surface's grid (:mod:`.walk`) until it is through the surface. Where triangles are
 about as small as pixels, that is several times faster than to draw them, on a graphics card that
 is a processor above all: rays are as parallel as pixels, and only the cells before a hit are
-visited. The light of a pixel is computed afterwards (:mod:`.fast_light_shader`).
+visited. The light of a pixel is computed afterwards (:mod:`.light_shader`).
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ void main()
 def compile_shader() -> gpu.types.GPUShader:
     """Return the compiled shader.
 
-    Its inputs: attribute ``corner`` (of a tile, 0 or 1), texture ``curves`` (:mod:`.fast_curves`),
+    Its inputs: attribute ``corner`` (of a tile, 0 or 1), texture ``curves`` (:mod:`.curves`),
     uniform block ``rays`` (:func:`.fast_rays.uniforms`), ``grid`` (columns and rows of the
     surface), ``layout_`` (columns of the atlas; pixels along a tile), ``first`` (the shape in the
     first tile).

@@ -4,7 +4,7 @@
 The half-planes through the axis and the columns cut space into wedges, the cones through the origin
 and the rows cut it into shells, and a wedge and a shell share one *cell*, which holds one face. All
 of a cell's edges but those of the face lead to the origin, since the surface is star-shaped. With
-``A``, ``B`` and ``C``, ``E`` the points of the two curves around a cell (:mod:`.fast_curves`), the
+``A``, ``B`` and ``C``, ``E`` the points of the two curves around a cell (:mod:`.curves`), the
 distance from the axis in units of the longitude's curve, ``g``, and the distance from the origin in
 units of the surface, ``h``, are linear in it:
 
