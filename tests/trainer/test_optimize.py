@@ -93,6 +93,37 @@ def test_a_resumed_run_ends_like_one_that_was_not_interrupted(whole, tmp_path):
     assert result(folder)["parameters"] == result(whole)["parameters"]
 
 
+CLUTTERED = """
+[parameters.m1]
+role = "optimise"
+distribution = { family = "lognormal", mean = 1.2, std = 0.4 }
+[parameters.a1]
+role = "random"
+distribution = { family = "uniform", low = 0.8, high = 1.3 }
+[parameters.light]
+role = "random"
+distribution = { family = "uniform", low = 1, high = 1000 }
+"""
+
+
+def test_nuisances_are_those_of_the_seed_and_the_render_also_after_a_stop(tmp_path):
+    config = tmp_path / "config.toml"
+    config.write_text(CLUTTERED)
+    argv = ["--config", config, *HIDDEN[:2], *HIDDEN[4:], *REFERENCE]
+    assert optimize(*argv, "--steps", 4, "--out", tmp_path / "whole") == 0
+    assert optimize(*argv, "--steps", 2, "--out", tmp_path / "parts") == 0
+    assert optimize("--resume", tmp_path / "parts", "--steps", 4) == 0
+    assert history(tmp_path / "parts") == history(tmp_path / "whole")
+    assert result(tmp_path / "whole")["parameters"].keys() == {"m1"}
+    # Clutter is drawn for the targets too: no two of them are in the same light.
+    targets = np.load(tmp_path / "whole" / "targets.npy").astype(int)
+    corners = targets[:, 12:20, 12:20].mean(axis=(1, 2))
+    assert len(np.unique(corners, axis=0)) == len(targets)
+    config.write_text(CLUTTERED.replace("0.8", "0.3"))
+    assert optimize(*argv, "--steps", 4, "--out", tmp_path / "other") == 0
+    assert history(tmp_path / "other") != history(tmp_path / "whole")
+
+
 def test_a_run_that_ended_before_its_first_step_may_begin_again(tmp_path, capsys):
     images, folder = tmp_path / "images", tmp_path / "run"
     images.mkdir()
