@@ -16,6 +16,12 @@ from typing import Protocol
 
 import zmq
 
+# Before :func:`_shutdown` is registered below, because exit handlers run last in, first out. This
+# module owns the memory of frames that go out uncopied and frees it in an exit handler of its own.
+# pyzmq imports it with the first such frame, so that its handler would come before ours, which
+# still sends.
+import zmq.utils.garbage
+
 MAX_LINGER_MS = 30_000
 """No socket lingers longer, so that closing and exiting always come to an end."""
 
