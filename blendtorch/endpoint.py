@@ -34,6 +34,8 @@ def named_address(host: str, name: str) -> str:
 class Endpoint:
     """A socket with its keys, its peer monitor and the wire.
 
+    One that is dropped without :meth:`close` is closed as well.
+
     Parameters
     ----------
     kind
@@ -88,10 +90,14 @@ class Endpoint:
         self.run_id = self.credentials.run_id if self.credentials else ""
 
         ctx = context.shared_context()
-        self.monitor: PeerMonitor | None = None
+        self._opened = context.keep_open()
         try:
             self.socket = ctx.socket(kind)
+            self._opened.callback(self.socket.close)
+            self.monitor = PeerMonitor(self.socket)
+            self._opened.callback(self.monitor.close)
         except zmq.ZMQError as err:
+            self.close()
             raise CannotOpen(f"No socket for {', '.join(addresses)}: {err.strerror}.") from err
         try:
             self.socket.linger = context.bounded_linger(lingerms)
@@ -113,7 +119,6 @@ class Endpoint:
                 # No HEARTBEAT_TTL: its clock goes on while a computer sleeps, so it runs out then.
                 self.socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, heartbeat_timeoutms)
             self._set_keys(ctx, bind)
-            self.monitor = PeerMonitor(self.socket)
             self.closed = False
             self.addresses = [self._bind(addresses[0])] if bind else self._connect(addresses)
         except zmq.ZMQError as err:
@@ -122,7 +127,6 @@ class Endpoint:
         except BaseException:
             self.close()
             raise
-        context.close_at_exit(self)
 
     def _set_keys(self, ctx: zmq.Context, bind: bool) -> None:
         keys = self.credentials
@@ -218,8 +222,11 @@ class Endpoint:
 
     def close(self) -> None:
         """Close the socket. Returns at once; unsent messages get their linger time."""
-        if self.monitor is not None:
-            self.monitor.close()
-            self.monitor = None
-        self.socket.close()
         self.closed = True
+        context.close(self._opened)
+
+    def __del__(self) -> None:
+        # Not left to pyzmq: it would close the monitor's receiver before its sender, and libzmq's
+        # thread, which serves all sockets, would wait for a receiver for ever.
+        if hasattr(self, "_opened"):
+            context.close(self._opened)

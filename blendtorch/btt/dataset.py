@@ -153,7 +153,3 @@ class _Stream(Iterator[Any]):
     def close(self) -> None:
         """Close the socket; what is queued is dropped."""
         self._endpoint.close()
-
-    def __del__(self) -> None:
-        if hasattr(self, "_endpoint"):
-            self._endpoint.close()

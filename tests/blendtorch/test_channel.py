@@ -103,6 +103,13 @@ def test_close_returns_with_messages_unsent(keys):
         client.recv(0)
 
 
+def test_channels_that_are_dropped_without_close_freeze_nothing(start):
+    """The original has no ``close``, so a program for it drops its channels."""
+    child = start("dropped.py")
+    assert child.wait(60) == 0
+    assert child.stdout.read() == b"all work\n"
+
+
 # --- keys ----------------------------------------------------------------------------------------
 
 
