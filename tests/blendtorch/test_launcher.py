@@ -10,7 +10,7 @@ import time
 
 import bpy
 import pytest
-from channel_helpers import ROOT, alive, wait_for
+from channel_helpers import ROOT, SCRIPTS, alive, wait_for
 
 from blendtorch import btt
 from blendtorch.btt.finder import discover_blender
@@ -75,6 +75,54 @@ def test_two_instances(scripts, tmp_path):
     assert (tmp_path / "logs" / "blender-1.log").exists()
     with pytest.raises(CredentialsError):
         btt.DuplexChannel(addresses[0])
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        "bpy",
+        pytest.param(
+            os.environ.get("GDR_BLENDER"),
+            marks=pytest.mark.skipif("GDR_BLENDER" not in os.environ, reason="GDR_BLENDER is none"),
+            id="program",
+        ),
+    ],
+)
+def blender(request, tmp_path_factory):
+    """What to launch, the module and where there is one a program, with settings of its own."""
+    return {
+        "blend_path": request.param,
+        "python_path": os.environ.get("GDR_WORKER_SITE_PACKAGES", "").split(os.pathsep),
+        "env": {"BLENDER_USER_RESOURCES": str(tmp_path_factory.mktemp("settings"))},
+    }
+
+
+@pytest.fixture(scope="module")
+def file_with_python(blender, tmp_path_factory):
+    """A .blend file of this Blender with Python in it, which its settings allow to run."""
+    file = tmp_path_factory.mktemp("python") / "python.blend"
+    with launch(SCRIPTS, "python_file.blend.py", instance_args=[[file]], **blender) as bl:
+        bl.wait(timeout=60)
+    return file
+
+
+@pytest.mark.parametrize("autoexec", [None, False, True])
+def test_python_of_a_file_runs_only_where_that_was_chosen(blender, file_with_python, autoexec):
+    with launch(
+        SCRIPTS,
+        "autoexec.blend.py",
+        scene=file_with_python,
+        named_sockets=["DATA"],
+        instance_args=[[file_with_python]],
+        **({} if autoexec is None else {"autoexec": autoexec}),
+        **blender,
+    ) as bl:
+        (item,) = btt.RemoteIterableDataset(
+            bl.launch_info.addresses["DATA"], max_items=1, timeoutms=30_000
+        )
+    expected = {"driver": bool(autoexec), "text": bool(autoexec)}
+    assert item["first"] == expected
+    assert item["later"] == expected
 
 
 def test_an_error_in_the_script_is_shown(scripts):
