@@ -144,7 +144,10 @@ class Duplex:
             else:
                 left = (CONNECT_TIMEOUT_S - elapsed) * 1000
                 if left <= 0:
-                    raise ChannelTimeout(f"Nobody answers at {self.address}, or the keys differ.")
+                    raise ChannelTimeout(
+                        f"Nobody answers at {self.address}, or the keys differ."
+                        f"{registry.explain([self.address])}"
+                    )
             if lost:
                 left = settling if left is None else min(left, settling)
             end.wait(left)

@@ -2,7 +2,7 @@
 """Opens a socket the way every socket of this package is opened.
 
 Addresses are ``tcp://HOST:PORT``. A side that binds may say ``tcp://HOST:*`` for a free port, and
-``tcp://HOST:*/NAME`` for a free port that is then reported under NAME to the launcher.
+``tcp://HOST:PORT/NAME`` for the port that the launcher has reserved for its socket NAME.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _HANDSHAKE_MS = 10_000
 _INLINE_BYTES = 65_536  # below this, copying a frame is cheaper than sharing it with the I/O thread
 
 
-def named_address(host: str, name: str) -> str:
-    """Return the address of a socket that is to bind to a free port and report it under `name`."""
-    address = f"tcp://{host}:*/{name}"
+def named_address(endpoint: str, name: str) -> str:
+    """Return the address of a socket that is to bind to an endpoint that is reserved for `name`."""
+    address = f"{endpoint}/{name}"
     if not _ADDRESS.fullmatch(address):
         raise ValueError(f"{name!r} cannot name a socket; use letters, digits and _ . -")
     return address
@@ -147,7 +147,15 @@ class Endpoint:
         match = _ADDRESS.fullmatch(address)
         if match is None:
             raise ValueError(f"{address!r} is no address; it looks like tcp://127.0.0.1:PORT.")
-        self.socket.bind(match["bind"])
+        if match["name"]:
+            rendezvous.release(match["name"])
+        try:
+            self.socket.bind(match["bind"])
+        except zmq.ZMQError as err:
+            if not match["name"] or err.errno != zmq.EADDRINUSE:
+                raise
+            # A script that opens its socket for the second time, before the first one is cleared.
+            self.socket.bind(match["bind"].rpartition(":")[0] + ":*")
         endpoint = self.socket.getsockopt(zmq.LAST_ENDPOINT).rstrip(b"\0").decode()
         if match["name"]:
             rendezvous.report(match["name"], endpoint)

@@ -188,9 +188,12 @@ class BlenderLauncher:
         seed = self.seed
         if seed is None:
             seed = int(np.random.default_rng().integers(2**31 - 1 - self.num_instances))
-        sockets = [f"{n}={endpoint.named_address(host, n)}" for n in self.named_sockets]
         commands = []
         for btid in range(self.num_instances):
+            sockets = [
+                f"{n}={endpoint.named_address(self._server.reserve(n, btid), n)}"
+                for n in self.named_sockets
+            ]
             # Sockets first: as they take any number of values they would swallow bare arguments.
             args = ["-btsockets", *sockets, "-btid", str(btid), "-btseed", str(seed + btid)]
             command = self._command([*args, *self.instance_args[btid]])
@@ -293,7 +296,7 @@ class BlenderLauncher:
         """Say which instance ended without having opened the socket, if any did."""
         server = self._server
         for index, process in enumerate(list(self._processes)):
-            if process.poll() is not None and index not in server.get(name):
+            if process.poll() is not None and index not in server.reported(name):
                 return self._obituary(index, f" before it opened socket {name!r}")
         return None
 

@@ -154,6 +154,66 @@ def test_a_script_that_opens_nothing(scripts):
         assert time.monotonic() - started < 5.0
 
 
+def late(scripts, when):
+    return launch(
+        scripts,
+        "late.blend.py",
+        num_instances=2,
+        named_sockets=["DATA", "CTRL"],
+        instance_args=[[when], [when]],
+        startup_timeout=20,
+    )
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+def test_a_socket_that_opens_after_a_message_has_its_address_before(scripts, tmp_path, loaded):
+    with late(scripts, "message") as bl:
+        info = bl.launch_info
+        if loaded:  # as in a process that did not launch it
+            btt.LaunchInfo.save_json(tmp_path / "launch.json", info)
+            info = btt.LaunchInfo.load_json(tmp_path / "launch.json")
+        started = time.monotonic()
+        dataset = btt.RemoteIterableDataset(
+            info.addresses["DATA"], max_items=2, timeoutms=20_000, item_transform=lambda i: i["got"]
+        )
+        assert time.monotonic() - started < 15.0
+        remotes = [btt.DuplexChannel(a) for a in info.addresses["CTRL"]]
+        for number, remote in enumerate(remotes):
+            remote.send(number=number)
+        assert sorted(dataset) == [0, 1]
+
+
+def test_a_message_may_be_sent_before_its_socket_opens(scripts):
+    with late(scripts, "reader") as bl:
+        addresses = bl.launch_info.addresses
+        remotes = [btt.DuplexChannel(a) for a in addresses["CTRL"]]
+        for number, remote in enumerate(remotes):
+            remote.send(number=number)
+            assert not remote.connected
+        dataset = btt.RemoteIterableDataset(
+            addresses["DATA"], queue_size=1, max_items=22, timeoutms=20_000
+        )
+        answers = [item["got"] for item in dataset if "got" in item]
+        assert sorted(answers) == [0, 1]
+
+
+def test_a_socket_may_be_opened_again(scripts):
+    with late(scripts, "again") as bl:
+        bl.launch_info.addresses["CTRL"]
+        dataset = btt.RemoteIterableDataset(
+            bl.launch_info.addresses["DATA"], max_items=2, timeoutms=20_000
+        )
+        assert [item["got"] for item in dataset] == 2 * ["the second one"]
+
+
+def test_an_error_between_two_sockets_is_shown(scripts):
+    with (
+        late(scripts, "error") as bl,
+        pytest.raises(LaunchError, match=r"before it opened socket 'DATA'[\s\S]*the lamp"),
+    ):
+        bl.launch_info.addresses["DATA"]
+
+
 def test_a_failed_start_leaves_nothing(scripts, monkeypatch):
     from blendtorch.btt import launcher as module
 
