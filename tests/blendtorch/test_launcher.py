@@ -146,6 +146,23 @@ def test_an_error_while_playing_is_shown(scripts):
             bl.assert_alive()
 
 
+def test_a_script_that_polls_goes_on_without_the_trainer(scripts):
+    with launch(scripts, "polling.blend.py", named_sockets=["DATA", "CTRL"]) as bl:
+        addresses = bl.launch_info.addresses
+        stream = iter(btt.RemoteIterableDataset(addresses["DATA"], queue_size=1, timeoutms=20_000))
+        for number in (1, 2):
+            remote = btt.DuplexChannel(addresses["CTRL"][0])
+            remote.send(number=number)
+            deadline = time.monotonic() + 20.0
+            while next(stream)["number"] != number:  # thousands wait in the system's buffers
+                assert time.monotonic() < deadline
+            remote = None  # the original has no close
+            until = time.monotonic() + 1.0
+            while time.monotonic() < until:
+                assert next(stream)["number"] == number
+        bl.assert_alive()
+
+
 def test_a_script_that_opens_nothing(scripts):
     with launch(scripts, "silent.blend.py", named_sockets=["CTRL"], startup_timeout=1) as bl:
         started = time.monotonic()
