@@ -5,6 +5,7 @@ from typing import Any
 
 from .. import __version__ as __version__
 from ..duplex import wait_any
+from . import colors
 from .duplex import DuplexChannel
 from .finder import discover_blender
 from .launch_info import LaunchInfo
@@ -15,6 +16,7 @@ __all__ = [
     "DuplexChannel",
     "LaunchInfo",
     "RemoteIterableDataset",
+    "colors",
     "discover_blender",
     "wait_any",
 ]
