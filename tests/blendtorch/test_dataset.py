@@ -100,8 +100,3 @@ def test_a_refused_message_does_not_end_the_stream(keys):
         with pytest.raises(WireError):
             next(stream)
         assert next(stream)["i"] == 2
-
-
-def test_recording_is_refused_in_words(keys):
-    with pytest.raises(ValueError, match="Recording"):
-        btt.RemoteIterableDataset([], record_path_prefix="x")
