@@ -9,27 +9,28 @@ allows.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import threading
-import weakref
-from typing import Protocol
 
 import zmq
+
+# Before :func:`_shutdown` is registered below, because exit handlers run last in, first out. This
+# module owns the memory of frames that go out uncopied and frees it in an exit handler of its own.
+# pyzmq imports it with the first such frame, so that its handler would come before ours, which
+# still sends.
+import zmq.utils.garbage
 
 MAX_LINGER_MS = 30_000
 """No socket lingers longer, so that closing and exiting always come to an end."""
 
 
-class Closable(Protocol):
-    """What :func:`close_at_exit` takes."""
-
-    def close(self) -> None: ...
-
-
 _lock = threading.Lock()
 _context: zmq.Context | None = None
 _pid: int | None = None
-_open: weakref.WeakSet[Closable] = weakref.WeakSet()
+# What is open, and the process that opened it. Held here, so that the garbage collector never takes
+# the sockets of a channel before the channel, in an order of its own.
+_open: dict[contextlib.ExitStack, int] = {}
 
 
 def shared_context() -> zmq.Context:
@@ -39,13 +40,24 @@ def shared_context() -> zmq.Context:
         if _context is None or _pid != os.getpid() or _context.closed:
             _context = zmq.Context(io_threads=1)
             _pid = os.getpid()
-            _open.clear()
         return _context
 
 
-def close_at_exit(channel: Closable) -> None:
-    """Close `channel` when the interpreter ends, if nobody did before."""
-    _open.add(channel)
+def keep_open() -> contextlib.ExitStack:
+    """Return a stack for what a channel opens, closed by :func:`close` or at exit."""
+    opened = contextlib.ExitStack()
+    _open[opened] = os.getpid()
+    return opened
+
+
+def close(opened: contextlib.ExitStack) -> None:
+    """Close what is on a stack of :func:`keep_open`, the latest first, unless it is closed.
+
+    A forked child only forgets it: what it has is a copy, and still in use by its parent.
+    """
+    pid = _open.pop(opened, None)
+    if pid is not None and pid == os.getpid():
+        opened.close()
 
 
 def bounded_linger(lingerms: int | None) -> int:
@@ -59,8 +71,8 @@ def bounded_linger(lingerms: int | None) -> int:
 def _shutdown() -> None:
     if _context is None or _pid != os.getpid() or _context.closed:
         return
-    for channel in list(_open):
-        channel.close()
+    for opened in list(_open):
+        close(opened)
     # Every socket is closed with a bounded linger or leaves its thread on ETERM, so this ends.
     _context.term()
 

@@ -50,6 +50,7 @@ class Duplex:
         timeoutms: int,
         *,
         bind: bool,
+        raise_lost: bool,
         credentials: Credentials | None,
         insecure: bool,
         limits: Limits,
@@ -59,6 +60,7 @@ class Duplex:
         self.btid = btid
         self.timeoutms = timeoutms
         self._bind = bind
+        self._raise_lost = raise_lost
         self._client: bytes | None = None  # the binding side's peer
         self._retired: set[bytes] = set()
         self._replaced = False
@@ -117,7 +119,8 @@ class Duplex:
         Raises
         ------
         PeerLost
-            If the other side is gone and all it had sent is delivered.
+            If the other side is gone and all it had sent is delivered. A side that binds may go on
+            instead, see `raise_lost` of ``btb.DuplexChannel``.
         ChannelTimeout
             With ``timeoutms=None`` on the side that connects, if the other side has never been
             there.
@@ -132,7 +135,7 @@ class Duplex:
             frames = self._next()  # after the clock: once it has settled, all of a peer's is here
             if frames is not None:
                 return end.decode(frames)
-            if self._replaced or (lost and settling <= 0):
+            if self._replaced or (lost and settling <= 0 and self._raise_lost):
                 raise PeerLost(self._gone())
             elapsed = time.monotonic() - started
             if timeoutms is not None:
@@ -144,8 +147,11 @@ class Duplex:
             else:
                 left = (CONNECT_TIMEOUT_S - elapsed) * 1000
                 if left <= 0:
-                    raise ChannelTimeout(f"Nobody answers at {self.address}, or the keys differ.")
-            if lost:
+                    raise ChannelTimeout(
+                        f"Nobody answers at {self.address}, or the keys differ."
+                        f"{registry.explain([self.address])}"
+                    )
+            if settling > 0:
                 left = settling if left is None else min(left, settling)
             end.wait(left)
 
@@ -162,7 +168,7 @@ class Duplex:
         TypeError, OverflowError
             For a value that does not travel.
         PeerLost
-            If the other side is gone.
+            If the other side is gone, where :meth:`recv` raises it too.
         ChannelTimeout
             If it does not take the message within the channel's `timeoutms`.
         """
@@ -172,7 +178,7 @@ class Duplex:
         deadline = time.monotonic() + self.timeoutms / 1000
         while True:
             self._look()
-            if end.monitor.lost or self._replaced:
+            if self._replaced or (end.monitor.lost and self._raise_lost):
                 raise PeerLost(self._gone())
             if not self._bind:
                 sent = end.try_send(frames)

@@ -2,7 +2,7 @@
 """Opens a socket the way every socket of this package is opened.
 
 Addresses are ``tcp://HOST:PORT``. A side that binds may say ``tcp://HOST:*`` for a free port, and
-``tcp://HOST:*/NAME`` for a free port that is then reported under NAME to the launcher.
+``tcp://HOST:PORT/NAME`` for the port that the launcher has reserved for its socket NAME.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _HANDSHAKE_MS = 10_000
 _INLINE_BYTES = 65_536  # below this, copying a frame is cheaper than sharing it with the I/O thread
 
 
-def named_address(host: str, name: str) -> str:
-    """Return the address of a socket that is to bind to a free port and report it under `name`."""
-    address = f"tcp://{host}:*/{name}"
+def named_address(endpoint: str, name: str) -> str:
+    """Return the address of a socket that is to bind to an endpoint that is reserved for `name`."""
+    address = f"{endpoint}/{name}"
     if not _ADDRESS.fullmatch(address):
         raise ValueError(f"{name!r} cannot name a socket; use letters, digits and _ . -")
     return address
@@ -33,6 +33,8 @@ def named_address(host: str, name: str) -> str:
 
 class Endpoint:
     """A socket with its keys, its peer monitor and the wire.
+
+    One that is dropped without :meth:`close` is closed as well.
 
     Parameters
     ----------
@@ -88,10 +90,14 @@ class Endpoint:
         self.run_id = self.credentials.run_id if self.credentials else ""
 
         ctx = context.shared_context()
-        self.monitor: PeerMonitor | None = None
+        self._opened = context.keep_open()
         try:
             self.socket = ctx.socket(kind)
+            self._opened.callback(self.socket.close)
+            self.monitor = PeerMonitor(self.socket)
+            self._opened.callback(self.monitor.close)
         except zmq.ZMQError as err:
+            self.close()
             raise CannotOpen(f"No socket for {', '.join(addresses)}: {err.strerror}.") from err
         try:
             self.socket.linger = context.bounded_linger(lingerms)
@@ -113,7 +119,6 @@ class Endpoint:
                 # No HEARTBEAT_TTL: its clock goes on while a computer sleeps, so it runs out then.
                 self.socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, heartbeat_timeoutms)
             self._set_keys(ctx, bind)
-            self.monitor = PeerMonitor(self.socket)
             self.closed = False
             self.addresses = [self._bind(addresses[0])] if bind else self._connect(addresses)
         except zmq.ZMQError as err:
@@ -122,7 +127,6 @@ class Endpoint:
         except BaseException:
             self.close()
             raise
-        context.close_at_exit(self)
 
     def _set_keys(self, ctx: zmq.Context, bind: bool) -> None:
         keys = self.credentials
@@ -143,7 +147,15 @@ class Endpoint:
         match = _ADDRESS.fullmatch(address)
         if match is None:
             raise ValueError(f"{address!r} is no address; it looks like tcp://127.0.0.1:PORT.")
-        self.socket.bind(match["bind"])
+        if match["name"]:
+            rendezvous.release(match["name"])
+        try:
+            self.socket.bind(match["bind"])
+        except zmq.ZMQError as err:
+            if not match["name"] or err.errno != zmq.EADDRINUSE:
+                raise
+            # A script that opens its socket for the second time, before the first one is cleared.
+            self.socket.bind(match["bind"].rpartition(":")[0] + ":*")
         endpoint = self.socket.getsockopt(zmq.LAST_ENDPOINT).rstrip(b"\0").decode()
         if match["name"]:
             rendezvous.report(match["name"], endpoint)
@@ -218,8 +230,11 @@ class Endpoint:
 
     def close(self) -> None:
         """Close the socket. Returns at once; unsent messages get their linger time."""
-        if self.monitor is not None:
-            self.monitor.close()
-            self.monitor = None
-        self.socket.close()
         self.closed = True
+        context.close(self._opened)
+
+    def __del__(self) -> None:
+        # Not left to pyzmq: it would close the monitor's receiver before its sender, and libzmq's
+        # thread, which serves all sockets, would wait for a receiver for ever.
+        if hasattr(self, "_opened"):
+            context.close(self._opened)

@@ -45,12 +45,13 @@ class PeerMonitor:
 
     def __init__(self, socket: zmq.Socket) -> None:
         self._watched = socket
-        address = f"inproc://blendtorch.monitor.{id(self)}.{next(_serial)}"
-        socket.monitor(address, _EVENTS)
+        # First what may fail, for a watched socket without its receiver halts libzmq's thread.
         self.socket = shared_context().socket(zmq.PAIR)
         # Unlimited: libzmq's I/O thread must never wait for us to look at an event.
         self.socket.rcvhwm = 0
         self.socket.linger = 0
+        address = f"inproc://blendtorch.monitor.{id(self)}.{next(_serial)}"
+        socket.monitor(address, _EVENTS)
         self.socket.connect(address)
         self._endpoints: dict[bytes, _Endpoint] = {}
         self.handshakes = 0

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Where children report the ports they got.
 
-Ports are chosen by the system when Blender's side binds, so the launching process cannot know them
-beforehand. It binds one socket of its own; each child reports ``(btid, name, endpoint)`` there, and
-other processes of the run that know the launcher's address ask there.
+The launching process reserves a port for each socket of each child: it binds it and never listens.
+A child that opens the socket has the port released first, and reports ``(btid, name, endpoint)``
+afterwards. So an address is known before there is a socket behind it, and ZeroMQ, which connects
+again and again, finds the socket once it is there. Other processes of the run that know the
+launcher's address ask there.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -30,6 +33,8 @@ ENV_BTID = "BLENDTORCH_BTID"
 
 _LIMITS = Limits(max_bytes=65_536, max_header=65_536, max_arrays=0)
 _REPORT_TIMEOUT_S = 30.0
+_LATE_S = 1.0
+"""A child that opens a socket and then no other for so long may wait for a message first."""
 
 
 class Server:
@@ -53,6 +58,8 @@ class Server:
         self.failure: Callable[[str], str | None] = lambda name: None
         """Asked by name for a reason why a socket will never be reported; set by the launcher."""
         self._reports: dict[str, dict[int, str]] = {}
+        self._reserved: dict[str, dict[int, tuple[str, socket.socket]]] = {}
+        self._heard: dict[int, float] = {}  # when a child last opened a socket
         self._changed = threading.Condition()
         self._stop = threading.Event()
         ctx = context.shared_context()
@@ -75,10 +82,46 @@ class Server:
         )
         self._thread.start()
 
-    def get(self, name: str) -> dict[int, str]:
-        """Return the endpoints known for a socket's name, by btid."""
+    def reserve(self, name: str, btid: int) -> str:
+        """Keep a port for a socket of a child and return its endpoint.
+
+        Raises
+        ------
+        CannotOpen
+            The system gives no port.
+        """
+        host = self.address.removeprefix("tcp://").rpartition(":")[0]
+        held = socket.socket()
+        try:
+            held.bind((host, 0))
+        except OSError as err:
+            held.close()
+            raise CannotOpen(f"Cannot reserve a port on {host}: {err.strerror}.") from err
+        endpoint = f"tcp://{host}:{held.getsockname()[1]}"
+        with self._changed:
+            self._reserved.setdefault(name, {})[btid] = endpoint, held
+        return endpoint
+
+    def reported(self, name: str) -> dict[int, str]:
+        """Return the endpoints of the sockets of this name that are open, by btid."""
         with self._changed:
             return dict(self._reports.get(name, {}))
+
+    def get(self, name: str) -> dict[int, str]:
+        """Return the endpoints of this name that can be told to others, by btid.
+
+        They are those of :meth:`reported` and, as long as no child has failed, the reserved ones of
+        children that have opened another socket and do not go on to this one: a script may open it
+        after a message only, or after others have read from the first.
+        """
+        failed = self.failure(name) is not None
+        with self._changed:
+            known = self.reported(name)
+            late = time.monotonic() - _LATE_S
+            for btid, (endpoint, _) in self._reserved.get(name, {}).items():
+                if not failed and self._heard.get(btid, late) < late:
+                    known.setdefault(btid, endpoint)
+            return known
 
     def wait(self, seconds: float) -> None:
         """Wait for the next report, at most so long."""
@@ -86,9 +129,12 @@ class Server:
             self._changed.wait(seconds)
 
     def close(self) -> None:
-        """Stop the thread and close the socket."""
+        """Stop the thread, close the socket and let go of the reserved ports."""
         self._stop.set()
         self._thread.join(2.0)
+        with self._changed:
+            for _, held in (r for children in self._reserved.values() for r in children.values()):
+                held.close()
 
     def _serve(self) -> None:
         try:
@@ -115,12 +161,18 @@ class Server:
         name = message["name"]
         if not isinstance(name, str):
             raise TypeError("a socket's name is a string")
+        if message["do"] == "open":
+            with self._changed:
+                if message["btid"] in self._reserved.get(name, {}):
+                    self._reserved[name][message["btid"]][1].close()
+            return {"ok": True}
         if message["do"] == "report":
             btid, endpoint = message["btid"], message["endpoint"]
             if not isinstance(btid, int) or not isinstance(endpoint, str):
                 raise TypeError("a report is (int, str, str)")
             with self._changed:
                 self._reports.setdefault(name, {})[btid] = endpoint
+                self._heard[btid] = time.monotonic()
                 self._changed.notify_all()
             return {"ok": True}
         known = self.get(name)
@@ -131,14 +183,29 @@ class Server:
         }
 
 
-def report(name: str, endpoint: str) -> None:
-    """Tell the launcher, from its child, which endpoint a named socket got.
+def release(name: str) -> None:
+    """Have the launcher, from its child, let go of the port that it reserved for a named socket.
 
     Raises
     ------
     LaunchError
         If this process was not started by a launcher, or the launcher does not answer.
     """
+    _tell("open", name)
+
+
+def report(name: str, endpoint: str) -> None:
+    """Tell the launcher, from its child, which endpoint a named socket got.
+
+    Raises
+    ------
+    LaunchError
+        As for :func:`release`.
+    """
+    _tell("report", name, endpoint=endpoint)
+
+
+def _tell(do: str, name: str, **more: str) -> None:
     address, btid = os.environ.get(ENV_RENDEZVOUS), os.environ.get(ENV_BTID)
     keys = Credentials.from_env()
     if not address or not btid or keys is None:
@@ -146,9 +213,9 @@ def report(name: str, endpoint: str) -> None:
             f"The address of socket {name!r} asks for a report to a launcher, but no launcher "
             "started this process. Use tcp://127.0.0.1:* for a free port."
         )
-    message = {"do": "report", "name": name, "btid": int(btid), "endpoint": endpoint}
+    message = {"do": do, "name": name, "btid": int(btid), **more}
     if not ask(address, keys, message, _REPORT_TIMEOUT_S).get("ok"):
-        raise LaunchError(f"The launcher refused the report of socket {name!r}.")
+        raise LaunchError(f"The launcher refuses socket {name!r}.")
 
 
 def ask(address: str, keys: Credentials | None, message: dict, timeout: float) -> dict:
@@ -161,20 +228,20 @@ def ask(address: str, keys: Credentials | None, message: dict, timeout: float) -
     """
     if keys is None:
         raise CredentialsError("The rendezvous cannot be asked without the run's keys.")
-    socket = context.shared_context().socket(zmq.DEALER)
+    asking = context.shared_context().socket(zmq.DEALER)
     try:
-        socket.linger = 0
-        socket.maxmsgsize = _LIMITS.max_frame
-        socket.curve_serverkey = keys.server_public.encode()
-        socket.curve_publickey = keys.client_public.encode()
-        socket.curve_secretkey = keys.client_secret.encode()
-        socket.connect(address)
+        asking.linger = 0
+        asking.maxmsgsize = _LIMITS.max_frame
+        asking.curve_serverkey = keys.server_public.encode()
+        asking.curve_publickey = keys.client_public.encode()
+        asking.curve_secretkey = keys.client_secret.encode()
+        asking.connect(address)
         deadline = time.monotonic() + timeout
-        socket.send_multipart(encode(message, run_id=keys.run_id))
-        if not socket.poll(max(0.0, deadline - time.monotonic()) * 1000):
+        asking.send_multipart(encode(message, run_id=keys.run_id))
+        if not asking.poll(max(0.0, deadline - time.monotonic()) * 1000):
             raise LaunchError(
                 f"The launcher does not answer within {timeout:.0f} s; is it running?"
             )
-        return decode(socket.recv_multipart(), run_id=keys.run_id, limits=_LIMITS)
+        return decode(asking.recv_multipart(), run_id=keys.run_id, limits=_LIMITS)
     finally:
-        socket.close(0)
+        asking.close(0)

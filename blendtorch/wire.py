@@ -3,9 +3,9 @@
 
 A message is a dict. It travels as several frames: frame 0 is a msgpack header with the protocol's
 version, the run's id, the tree of values in which arrays are placeholders, and a table that says
-each array's dtype, shape, order and size; every further frame is the memory of one array. Nothing
-is ever pickled, and a receiver that runs :func:`decode` has checked all of the header before it
-looks at a buffer.
+each array's dtype, shape, order and size; every further frame is the memory of one array. Long
+``bytes`` and ``str`` travel as arrays do. Nothing is ever pickled, and a receiver that runs
+:func:`decode` has checked all of the header before it looks at a buffer.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ VERSION = 1
 """Version of the wire. A receiver refuses any other."""
 
 _ARRAY = 1  # msgpack extension code of an array's placeholder
+_LONG = 65_536  # bytes and str from this length on have a frame of their own
+_BYTES, _STR = "bytes", "str"  # stand where an array has its dtype
 _SIZES = {"i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "f": (2, 4, 8), "c": (8, 16)}
 
 DTYPES: dict[str, np.dtype] = {"|b1": np.dtype("|b1")}
@@ -45,7 +47,7 @@ class Limits:
     max_header
         Size of the header alone.
     max_arrays
-        Number of arrays.
+        Number of arrays, and of ``bytes`` and ``str`` of 64 KiB and more.
     max_items
         Number of values in the tree.
     max_depth
@@ -53,9 +55,10 @@ class Limits:
     """
 
     max_bytes: int = 256 * 2**20
-    max_header: int = 4 * 2**20
+    # As objects of Python this many bytes can become 2 GiB, if all are empty lists.
+    max_header: int = 32 * 2**20
     max_arrays: int = 4096
-    max_items: int = 1_000_000
+    max_items: int = 5_000_000
     max_depth: int = 32
 
     @property
@@ -105,11 +108,15 @@ class _Packer:
         self.zero_copy = zero_copy
         self.table: list[tuple[str, list[int], str, int]] = []
         self.buffers: list[bytes | memoryview] = []
+        self.items = 0
 
     def pack(self, value: Any, path: str, depth: int) -> Any:
+        self.items += 1
         kind = type(value)
-        if value is None or kind in (bool, float, str, bytes):
+        if value is None or kind in (bool, float):
             return value
+        if kind in (str, bytes):
+            return value if len(value) < _LONG else self._long(value)
         if kind is int:
             return _checked_int(value, path)
         if isinstance(value, np.ndarray):
@@ -136,11 +143,11 @@ class _Packer:
         if isinstance(value, float):
             return float(value)
         if isinstance(value, str):
-            return str.__str__(value)
+            return self.pack(str.__str__(value), path, depth)
         if isinstance(value, (list, tuple)):
             return self.pack(list(value), path, depth)
         if isinstance(value, (bytes, bytearray, memoryview)):
-            return bytes(value)
+            return self.pack(bytes(value), path, depth)
         raise TypeError(_unsendable(value, path))
 
     def _check_depth(self, path: str, depth: int) -> None:
@@ -152,9 +159,9 @@ class _Packer:
 
     def _scalar(self, value: np.generic, path: str) -> Any:
         if isinstance(value, np.str_):
-            return str(value)
+            return self.pack(str(value), path, 0)
         if isinstance(value, np.bytes_):
-            return bytes(value)
+            return self.pack(bytes(value), path, 0)
         if value.dtype.kind in "biuf" and value.dtype.str in DTYPES:
             return value.item()
         return self._array(np.asarray(value), path)
@@ -188,6 +195,13 @@ class _Packer:
             self.buffers.append(memoryview(memory.reshape(-1).view(np.uint8)))
         else:
             self.buffers.append(memory.tobytes())
+
+    def _long(self, value: str | bytes) -> msgspec.msgpack.Ext:
+        memory = value.encode() if isinstance(value, str) else value
+        kind = _STR if isinstance(value, str) else _BYTES
+        self.table.append((kind, [len(memory)], "C", len(memory)))
+        self.buffers.append(memory)
+        return self._reference()
 
     def _reference(self) -> msgspec.msgpack.Ext:
         return msgspec.msgpack.Ext(_ARRAY, (len(self.table) - 1).to_bytes(4, "little"))
@@ -245,10 +259,10 @@ def encode(
         If the message is larger than the limits.
     """
     packer = _Packer(limits, zero_copy)
-    body = packer.pack(message, "", 0)
-    if type(body) is not dict:
-        raise TypeError("A message is a dict with string keys.")
     try:
+        body = packer.pack(message, "", 0)
+        if type(body) is not dict:
+            raise TypeError("A message is a dict with string keys.")
         header = _encoder.encode(_Header(VERSION, run_id, body, packer.table))
     except UnicodeEncodeError as err:
         raise TypeError("Cannot send a string that is not valid Unicode.") from err
@@ -261,6 +275,11 @@ def encode(
     if len(packer.table) > limits.max_arrays:
         raise WireError(
             f"Cannot send {len(packer.table)} arrays at once; the limit is {limits.max_arrays}."
+        )
+    if packer.items > limits.max_items:
+        raise WireError(
+            f"Cannot send {packer.items} values at once; the limit is {limits.max_items}. An array "
+            "counts as one."
         )
     return [header, *packer.buffers]
 
@@ -327,6 +346,10 @@ def decode(
 
 def _check_entry(entry: tuple[str, list[int], str, int], received: int) -> None:
     dtype, shape, order, nbytes = entry
+    if dtype in (_BYTES, _STR):
+        if shape != [nbytes] or order != "C" or nbytes != received:
+            raise WireError("Message refused: a text's size and buffer do not agree.")
+        return
     if dtype not in DTYPES:
         raise WireError(f"Message refused: dtype {dtype[:20]!r} is not allowed.")
     if order not in ("C", "F"):
@@ -389,8 +412,15 @@ class _Unpacker:
             return self._array(value.index)
         return value
 
-    def _array(self, index: int) -> np.ndarray:
+    def _array(self, index: int) -> np.ndarray | bytes | str:
         dtype, shape, order, nbytes = self.table[index]
+        if dtype == _BYTES:
+            return bytes(self.views[index])
+        if dtype == _STR:
+            try:
+                return str(self.views[index], "utf-8")
+            except UnicodeDecodeError:
+                raise WireError("Message refused: a text is not valid Unicode.") from None
         # The one copy: it makes the array writable and aligned, and lets the frame's memory go.
         memory = np.empty(nbytes, np.uint8)
         if nbytes:

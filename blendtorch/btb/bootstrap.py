@@ -2,9 +2,9 @@
 """Runs first in every launched instance, before the user's script.
 
 With a Blender program: ``blender ... --python bootstrap.py --python SCRIPT -- ARGS``. With the bpy
-module: ``python bootstrap.py --bpy-module [--factory-startup] [--scene FILE] SCRIPT -- ARGS``,
-where it also opens the scene and runs the script. Standard library only until the dependencies are
-checked.
+module: ``python bootstrap.py --bpy-module [--factory-startup] [--enable-autoexec] [--scene FILE]
+SCRIPT -- ARGS``, where it also opens the scene and runs the script. Standard library only until the
+dependencies are checked.
 """
 
 import importlib
@@ -63,6 +63,8 @@ def _run_with_bpy_module(argv: list[str]) -> None:
 
     if "--factory-startup" in own:
         bpy.ops.wm.read_factory_settings()
+    # What the option of Blender's command line does, for files that the script opens as well.
+    bpy.context.preferences.filepaths.use_scripts_auto_execute = "--enable-autoexec" in own
     if scene is not None:
         bpy.ops.wm.open_mainfile(filepath=scene)
     runpy.run_path(script, run_name="__main__")

@@ -34,6 +34,12 @@ class DuplexChannel(Duplex):
         A peer that does not answer heartbeats for so long is gone.
     zero_copy
         Send arrays from their own memory; do not change them after ``send`` then.
+    raise_lost
+        Whether ``recv`` and ``send`` raise :class:`.PeerLost` once the client is gone. If not, the
+        channel goes on as that of the original does: ``recv`` gives None at the end of its time,
+        ``send`` :class:`.ChannelTimeout`, and both serve the next client. None, the default, stands
+        for True in a ``with`` block or with `credentials` of one's own, and else for False: the
+        original knows neither, so that a script for it goes on.
     """
 
     def __init__(
@@ -48,6 +54,7 @@ class DuplexChannel(Duplex):
         limits: Limits = DEFAULT_LIMITS,
         heartbeat_timeoutms: int = HEARTBEAT_TIMEOUT_MS,
         zero_copy: bool = False,
+        raise_lost: bool | None = None,
     ) -> None:
         super().__init__(
             address,
@@ -55,9 +62,15 @@ class DuplexChannel(Duplex):
             lingerms,
             timeoutms,
             bind=True,
+            raise_lost=credentials is not None if raise_lost is None else raise_lost,
             credentials=credentials,
             insecure=insecure,
             limits=limits,
             heartbeat_timeoutms=heartbeat_timeoutms,
             zero_copy=zero_copy,
         )
+        self._raise_lost_in_block = raise_lost is not False
+
+    def __enter__(self):
+        self._raise_lost = self._raise_lost_in_block
+        return super().__enter__()

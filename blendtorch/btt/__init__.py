@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The torch side: the launcher, channels and the dataset. torch is loaded with the dataset only."""
+"""The torch side: the launcher, channels and datasets. torch is loaded with the datasets only."""
 
+from importlib import import_module
 from typing import Any
 
 from .. import __version__ as __version__
 from ..duplex import wait_any
+from ..recording import FileReader, FileRecorder
+from . import colors
 from .duplex import DuplexChannel
 from .finder import discover_blender
 from .launch_info import LaunchInfo
@@ -13,23 +16,30 @@ from .launcher import BlenderLauncher
 __all__ = [
     "BlenderLauncher",
     "DuplexChannel",
+    "FileDataset",
+    "FileReader",
+    "FileRecorder",
     "LaunchInfo",
     "RemoteIterableDataset",
+    "colors",
     "discover_blender",
     "wait_any",
 ]
 
 
+_NEED_TORCH = {"FileDataset": "file_dataset", "RemoteIterableDataset": "dataset"}
+
+
 def __getattr__(name: str) -> Any:
-    if name != "RemoteIterableDataset":
+    if name not in _NEED_TORCH:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        from .dataset import RemoteIterableDataset
+        value = getattr(import_module(f".{_NEED_TORCH[name]}", __name__), name)
     except ModuleNotFoundError as err:
         if err.name is None or err.name.partition(".")[0] != "torch":
             raise
         raise ImportError(
-            "blendtorch.btt.RemoteIterableDataset needs PyTorch: install `torch` into this Python."
+            f"blendtorch.btt.{name} needs PyTorch: install `torch` into this Python."
         ) from err
-    globals()[name] = RemoteIterableDataset
-    return RemoteIterableDataset
+    globals()[name] = value
+    return value

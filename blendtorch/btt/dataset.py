@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import zmq
@@ -15,6 +16,7 @@ from .. import registry
 from ..credentials import Credentials
 from ..endpoint import Endpoint
 from ..errors import ChannelTimeout, PeerLost
+from ..recording import FileRecorder, new_recording, recordings
 from ..wire import DEFAULT_LIMITS, Limits
 
 logger = logging.getLogger(__name__)
@@ -46,7 +48,7 @@ class RemoteIterableDataset(data.IterableDataset):
     item_transform
         Applied to each message; alternatively override :meth:`_item`.
     record_path_prefix
-        Not supported; only None is accepted.
+        Passed to :meth:`enable_recording`, if given.
     credentials, insecure, limits
         As in :class:`.DuplexChannel`. Looked up when the dataset is made.
     """
@@ -58,14 +60,12 @@ class RemoteIterableDataset(data.IterableDataset):
         timeoutms: int = DEFAULT_TIMEOUTMS,
         max_items: int = 100_000,
         item_transform: Callable[[Any], Any] | None = None,
-        record_path_prefix: Any = None,
+        record_path_prefix: str | Path | None = None,
         *,
         credentials: Credentials | None = None,
         insecure: bool = False,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
-        if record_path_prefix is not None:
-            raise ValueError("Recording is not supported; write items in item_transform.")
         if isinstance(addresses, str):
             addresses = [addresses]
         self.addresses = [str(a) for a in addresses]
@@ -75,7 +75,25 @@ class RemoteIterableDataset(data.IterableDataset):
         self.item_transform = item_transform or _identity
         self.insecure = insecure
         self.limits = limits
+        self.record_path_prefix: Path | None = None
+        if record_path_prefix is not None:
+            self.enable_recording(record_path_prefix)
         self._keys = [registry.find(a, credentials, insecure) for a in self.addresses]
+
+    def enable_recording(self, fname: str | Path) -> None:
+        """Record messages as they come, for :class:`.FileDataset`.
+
+        Each iteration of each worker writes a file of its own, ``FNAME_00.btr``, ``FNAME_00_1.btr``
+        and so on. Call it before the first iteration. It removes an older recording of this name.
+
+        Parameters
+        ----------
+        fname
+            What the files' names begin with, with their folder.
+        """
+        for path in recordings(fname):
+            path.unlink()
+        self.record_path_prefix = Path(fname)
 
     def stream_length(self, max_items: int) -> None:
         """Set how many messages an iteration has."""
@@ -83,7 +101,12 @@ class RemoteIterableDataset(data.IterableDataset):
 
     def __iter__(self) -> Iterator[Any]:
         info = data.get_worker_info()
-        return _Stream(self, self.max_items // (info.num_workers if info is not None else 1))
+        share = self.max_items // (info.num_workers if info is not None else 1)
+        recorder = None
+        if self.record_path_prefix is not None:
+            worker = info.id if info is not None else 0
+            recorder = new_recording(self.record_path_prefix, worker, self.limits)
+        return _Stream(self, share, recorder)
 
     def _item(self, item: dict[str, Any]) -> Any:
         """Transform a message; override to your liking."""
@@ -93,8 +116,11 @@ class RemoteIterableDataset(data.IterableDataset):
 class _Stream(Iterator[Any]):
     """One iteration. It survives a refused message: the next ``next()`` goes on."""
 
-    def __init__(self, dataset: RemoteIterableDataset, num_items: int) -> None:
+    def __init__(
+        self, dataset: RemoteIterableDataset, num_items: int, recorder: FileRecorder | None
+    ) -> None:
         self._dataset = dataset
+        self._recorder = recorder
         self._left = num_items
         self._warned: set[str] = set()
         self._endpoint = Endpoint(
@@ -116,6 +142,8 @@ class _Stream(Iterator[Any]):
             self.close()
             raise StopIteration
         message = self._receive()
+        if self._recorder is not None:
+            self._recorder.save(message)
         self._left -= 1
         return self._dataset._item(message)
 
@@ -153,7 +181,5 @@ class _Stream(Iterator[Any]):
     def close(self) -> None:
         """Close the socket; what is queued is dropped."""
         self._endpoint.close()
-
-    def __del__(self) -> None:
-        if hasattr(self, "_endpoint"):
-            self._endpoint.close()
+        if self._recorder is not None:
+            self._recorder.close()

@@ -54,6 +54,7 @@ class DuplexChannel(Duplex):
             lingerms,
             timeoutms,
             bind=False,
+            raise_lost=True,
             credentials=credentials,
             insecure=insecure,
             limits=limits,

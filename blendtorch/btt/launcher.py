@@ -71,6 +71,12 @@ class BlenderLauncher:
         Folders to append to the instances' ``sys.path``.
     blender_args
         Further arguments of the Blender program, before ``--python``.
+    autoexec
+        Whether Python that lies in .blend files runs when they are opened: drivers, and text blocks
+        with *Register*. The original always ran it. It may do whatever the person who starts the
+        launcher may do, so switch it on for files that you trust. By default it is off whatever the
+        person's settings say, and such drivers keep the value that they were saved with; drivers
+        that only calculate run in any case.
     startup_timeout
         Seconds that a look at ``launch_info.addresses`` waits for the instances.
     log_dir
@@ -101,6 +107,7 @@ class BlenderLauncher:
         env: Mapping[str, str] | None = None,
         python_path: Sequence[str | Path] = (),
         blender_args: Sequence[str] = (),
+        autoexec: bool = False,
         startup_timeout: float = DEFAULT_STARTUP_TIMEOUT_S,
         log_dir: str | Path | None = None,
     ) -> None:
@@ -127,6 +134,7 @@ class BlenderLauncher:
         self.env = dict(env or {})
         self.python_path = [str(p) for p in python_path]
         self.blender_args = list(blender_args)
+        self.autoexec = autoexec
         self.startup_timeout = startup_timeout
         self.log_dir = Path(log_dir) if log_dir is not None else None
 
@@ -180,9 +188,12 @@ class BlenderLauncher:
         seed = self.seed
         if seed is None:
             seed = int(np.random.default_rng().integers(2**31 - 1 - self.num_instances))
-        sockets = [f"{n}={endpoint.named_address(host, n)}" for n in self.named_sockets]
         commands = []
         for btid in range(self.num_instances):
+            sockets = [
+                f"{n}={endpoint.named_address(self._server.reserve(n, btid), n)}"
+                for n in self.named_sockets
+            ]
             # Sockets first: as they take any number of values they would swallow bare arguments.
             args = ["-btsockets", *sockets, "-btid", str(btid), "-btseed", str(seed + btid)]
             command = self._command([*args, *self.instance_args[btid]])
@@ -223,6 +234,7 @@ class BlenderLauncher:
     def _command(self, script_args: list[str]) -> list[str]:
         info = self.blender_info
         startup = ["--factory-startup"] if self.factory_startup else []
+        startup.append("--enable-autoexec" if self.autoexec else "--disable-autoexec")
         if info["kind"] == "module":
             if self.blender_args:
                 logger.warning("blender_args are ignored with the bpy module.")
@@ -284,7 +296,7 @@ class BlenderLauncher:
         """Say which instance ended without having opened the socket, if any did."""
         server = self._server
         for index, process in enumerate(list(self._processes)):
-            if process.poll() is not None and index not in server.get(name):
+            if process.poll() is not None and index not in server.reported(name):
                 return self._obituary(index, f" before it opened socket {name!r}")
         return None
 

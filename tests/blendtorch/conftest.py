@@ -7,12 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from channel_helpers import ROOT, wait_for
+from channel_helpers import ROOT, SCRIPTS, wait_for
 
 from blendtorch import btb, btt, lifeline
 from blendtorch.credentials import Credentials
-
-SCRIPTS = Path(__file__).parent / "scripts"
 
 
 @pytest.fixture

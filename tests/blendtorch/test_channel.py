@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Deadlines, keys and lost peers, between real processes."""
 
+import contextlib
 import os
 import signal
 import statistics
@@ -101,6 +102,66 @@ def test_close_returns_with_messages_unsent(keys):
     assert time.monotonic() - started < 5.0
     with pytest.raises(ValueError, match="closed"):
         client.recv(0)
+
+
+def test_channels_that_are_dropped_without_close_freeze_nothing(start):
+    """The original has no ``close``, so a program for it drops its channels."""
+    child = start("dropped.py")
+    assert child.wait(60) == 0
+    assert child.stdout.read() == b"all work\n"
+
+
+def leave(server):
+    """A client of `server` comes, says something and goes."""
+    with btt.DuplexChannel(server.address, lingerms=5000) as client:
+        client.send(last="words")
+        wait_for(lambda: server.connected)
+    wait_for(lambda: server.peer_lost)
+
+
+def test_a_channel_as_the_original_has_it_goes_on_without_its_client(keys, monkeypatch):
+    monkeypatch.setenv(ENV_CREDENTIALS, keys.dumps())
+    server = btb.DuplexChannel("tcp://127.0.0.1:*", timeoutms=200)
+    for _ in range(2):
+        leave(server)
+        assert server.recv(5000)["last"] == "words"
+        for timeoutms in (0, 300):
+            used, started = time.process_time(), time.monotonic()
+            assert server.recv(timeoutms) is None
+            assert timeoutms / 1000 - 0.05 < time.monotonic() - started < 5.0
+            assert time.process_time() - used < 0.1  # it sleeps meanwhile
+        with pytest.raises(ChannelTimeout):
+            server.send(a=1)
+    with btt.DuplexChannel(server.address) as client:
+        client.send(i=1)
+        assert server.recv()["i"] == 1
+        server.send(i=2)
+        assert client.recv(5000)["i"] == 2
+    server.close()
+
+
+@pytest.mark.parametrize("how", ["with", "credentials", "raise_lost"])
+def test_a_channel_tells_of_the_loss_of_its_client(keys, monkeypatch, how):
+    monkeypatch.setenv(ENV_CREDENTIALS, keys.dumps())
+    kwargs = {"with": {}, "credentials": {"credentials": keys}, "raise_lost": {"raise_lost": True}}
+    server = btb.DuplexChannel("tcp://127.0.0.1:*", **kwargs[how])
+    with server if how == "with" else contextlib.nullcontext():
+        leave(server)
+        assert server.recv(5000)["last"] == "words"
+        for timeoutms in (None, 300, 0):
+            with pytest.raises(PeerLost):
+                server.recv(timeoutms)
+        with pytest.raises(PeerLost):
+            server.send(a=1)
+    server.close()
+
+
+def test_a_block_may_go_on_as_well(keys):
+    with btb.DuplexChannel("tcp://127.0.0.1:*", credentials=keys, raise_lost=False) as server:
+        with btt.DuplexChannel(server.address, credentials=keys):
+            wait_for(lambda: server.connected)
+        wait_for(lambda: server.peer_lost)
+        assert server.recv(100) is None
 
 
 # --- keys ----------------------------------------------------------------------------------------

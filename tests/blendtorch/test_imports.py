@@ -36,10 +36,13 @@ def test_btt_without_torch():
         "import sys; sys.modules['torch'] = None\n"
         "from blendtorch import btt\n"
         "btt.BlenderLauncher, btt.DuplexChannel, btt.LaunchInfo\n"
-        "try: btt.RemoteIterableDataset\n"
-        "except ImportError as err: print(err)"
+        "btt.FileReader, btt.FileRecorder, btt.colors.gamma\n"
+        "for name in ('RemoteIterableDataset', 'FileDataset'):\n"
+        "    try: getattr(btt, name)\n"
+        "    except ImportError as err: print(err)"
     )
-    assert "needs PyTorch" in out
+    assert "btt.RemoteIterableDataset needs PyTorch" in out
+    assert "btt.FileDataset needs PyTorch" in out
 
 
 def test_lifeline_needs_nothing():

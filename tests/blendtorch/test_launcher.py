@@ -10,7 +10,7 @@ import time
 
 import bpy
 import pytest
-from channel_helpers import ROOT, alive, wait_for
+from channel_helpers import ROOT, SCRIPTS, alive, wait_for
 
 from blendtorch import btt
 from blendtorch.btt.finder import discover_blender
@@ -77,6 +77,54 @@ def test_two_instances(scripts, tmp_path):
         btt.DuplexChannel(addresses[0])
 
 
+@pytest.fixture(
+    scope="module",
+    params=[
+        "bpy",
+        pytest.param(
+            os.environ.get("GDR_BLENDER"),
+            marks=pytest.mark.skipif("GDR_BLENDER" not in os.environ, reason="GDR_BLENDER is none"),
+            id="program",
+        ),
+    ],
+)
+def blender(request, tmp_path_factory):
+    """What to launch, the module and where there is one a program, with settings of its own."""
+    return {
+        "blend_path": request.param,
+        "python_path": os.environ.get("GDR_WORKER_SITE_PACKAGES", "").split(os.pathsep),
+        "env": {"BLENDER_USER_RESOURCES": str(tmp_path_factory.mktemp("settings"))},
+    }
+
+
+@pytest.fixture(scope="module")
+def file_with_python(blender, tmp_path_factory):
+    """A .blend file of this Blender with Python in it, which its settings allow to run."""
+    file = tmp_path_factory.mktemp("python") / "python.blend"
+    with launch(SCRIPTS, "python_file.blend.py", instance_args=[[file]], **blender) as bl:
+        bl.wait(timeout=60)
+    return file
+
+
+@pytest.mark.parametrize("autoexec", [None, False, True])
+def test_python_of_a_file_runs_only_where_that_was_chosen(blender, file_with_python, autoexec):
+    with launch(
+        SCRIPTS,
+        "autoexec.blend.py",
+        scene=file_with_python,
+        named_sockets=["DATA"],
+        instance_args=[[file_with_python]],
+        **({} if autoexec is None else {"autoexec": autoexec}),
+        **blender,
+    ) as bl:
+        (item,) = btt.RemoteIterableDataset(
+            bl.launch_info.addresses["DATA"], max_items=1, timeoutms=30_000
+        )
+    expected = {"driver": bool(autoexec), "text": bool(autoexec)}
+    assert item["first"] == expected
+    assert item["later"] == expected
+
+
 def test_an_error_in_the_script_is_shown(scripts):
     with launch(scripts, "broken.blend.py", named_sockets=["CTRL"]) as bl:
         with pytest.raises(LaunchError, match="the lamp is missing") as caught:
@@ -98,12 +146,89 @@ def test_an_error_while_playing_is_shown(scripts):
             bl.assert_alive()
 
 
+def test_a_script_that_polls_goes_on_without_the_trainer(scripts):
+    with launch(scripts, "polling.blend.py", named_sockets=["DATA", "CTRL"]) as bl:
+        addresses = bl.launch_info.addresses
+        stream = iter(btt.RemoteIterableDataset(addresses["DATA"], queue_size=1, timeoutms=20_000))
+        for number in (1, 2):
+            remote = btt.DuplexChannel(addresses["CTRL"][0])
+            remote.send(number=number)
+            deadline = time.monotonic() + 20.0
+            while next(stream)["number"] != number:  # thousands wait in the system's buffers
+                assert time.monotonic() < deadline
+            remote = None  # the original has no close
+            until = time.monotonic() + 1.0
+            while time.monotonic() < until:
+                assert next(stream)["number"] == number
+        bl.assert_alive()
+
+
 def test_a_script_that_opens_nothing(scripts):
     with launch(scripts, "silent.blend.py", named_sockets=["CTRL"], startup_timeout=1) as bl:
         started = time.monotonic()
         with pytest.raises(LaunchError, match="within 1 s"):
             bl.launch_info.addresses["CTRL"]
         assert time.monotonic() - started < 5.0
+
+
+def late(scripts, when):
+    return launch(
+        scripts,
+        "late.blend.py",
+        num_instances=2,
+        named_sockets=["DATA", "CTRL"],
+        instance_args=[[when], [when]],
+        startup_timeout=20,
+    )
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+def test_a_socket_that_opens_after_a_message_has_its_address_before(scripts, tmp_path, loaded):
+    with late(scripts, "message") as bl:
+        info = bl.launch_info
+        if loaded:  # as in a process that did not launch it
+            btt.LaunchInfo.save_json(tmp_path / "launch.json", info)
+            info = btt.LaunchInfo.load_json(tmp_path / "launch.json")
+        started = time.monotonic()
+        dataset = btt.RemoteIterableDataset(
+            info.addresses["DATA"], max_items=2, timeoutms=20_000, item_transform=lambda i: i["got"]
+        )
+        assert time.monotonic() - started < 15.0
+        remotes = [btt.DuplexChannel(a) for a in info.addresses["CTRL"]]
+        for number, remote in enumerate(remotes):
+            remote.send(number=number)
+        assert sorted(dataset) == [0, 1]
+
+
+def test_a_message_may_be_sent_before_its_socket_opens(scripts):
+    with late(scripts, "reader") as bl:
+        addresses = bl.launch_info.addresses
+        remotes = [btt.DuplexChannel(a) for a in addresses["CTRL"]]
+        for number, remote in enumerate(remotes):
+            remote.send(number=number)
+            assert not remote.connected
+        dataset = btt.RemoteIterableDataset(
+            addresses["DATA"], queue_size=1, max_items=22, timeoutms=20_000
+        )
+        answers = [item["got"] for item in dataset if "got" in item]
+        assert sorted(answers) == [0, 1]
+
+
+def test_a_socket_may_be_opened_again(scripts):
+    with late(scripts, "again") as bl:
+        bl.launch_info.addresses["CTRL"]
+        dataset = btt.RemoteIterableDataset(
+            bl.launch_info.addresses["DATA"], max_items=2, timeoutms=20_000
+        )
+        assert [item["got"] for item in dataset] == 2 * ["the second one"]
+
+
+def test_an_error_between_two_sockets_is_shown(scripts):
+    with (
+        late(scripts, "error") as bl,
+        pytest.raises(LaunchError, match=r"before it opened socket 'DATA'[\s\S]*the lamp"),
+    ):
+        bl.launch_info.addresses["DATA"]
 
 
 def test_a_failed_start_leaves_nothing(scripts, monkeypatch):

@@ -100,6 +100,56 @@ def test_values_that_become_plainer():
     assert got["c64"] == 1 + 2j
 
 
+class Text(str):
+    """A string of one's own."""
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        bytes(range(256)) * 80_000,
+        "größer als 4 MiB " * 1_000_000,
+        [b"x" * 65_535, b"y" * 65_536, "z" * 65_536, "ä" * 65_535],
+        [float(i) for i in range(500_000)],
+        [[0.5, i, f"vertex {i}"] for i in range(200_000)],
+    ],
+    ids=["bytes", "str", "around the threshold", "500,000 numbers", "200,000 lists"],
+)
+def test_what_is_large_crosses_a_socket(pair, value):
+    server, client = pair
+    client.send(value=value, after=True)
+    message = server.recv(30_000)
+    assert type(message["value"]) is type(value)
+    assert message["value"] == value
+    assert message["after"]
+
+
+def test_large_values_that_become_plainer():
+    large = 100_000
+    got = round_trip(
+        {
+            "bytearray": bytearray(large),
+            "memoryview": memoryview(bytes(large)),
+            "np.bytes": np.bytes_(b"x" * large),
+            "np.str": np.str_("ä" * large),
+            "subclass": Text("ä" * large),
+            "tuple": tuple((i + 0.5, str(i), i) for i in range(200_000)),
+        }
+    )
+    assert got["bytearray"] == got["memoryview"] == bytes(large)
+    assert got["np.bytes"] == b"x" * large
+    for name in ("np.str", "subclass"):
+        assert (got[name], type(got[name])) == ("ä" * large, str)
+    assert got["tuple"] == [[i + 0.5, str(i), i] for i in range(200_000)]
+
+
+def test_as_much_as_a_message_holds_travels_as_bytes():
+    size = wire.DEFAULT_LIMITS.max_bytes - 1000
+    assert len(decode(encode({"data": bytes(size)}))["data"]) == size
+    with pytest.raises(WireError, match="the limit is"):
+        encode({"data": bytes(size + 1000)})
+
+
 @pytest.mark.parametrize(
     ("value", "error", "says"),
     [
@@ -119,6 +169,7 @@ def test_values_that_become_plainer():
         (2**64, OverflowError, "64 bits"),
         (-(2**63) - 1, OverflowError, "64 bits"),
         ("\ud800", TypeError, "Unicode"),
+        ("\ud800" * 100_000, TypeError, "Unicode"),
     ],
 )
 def test_what_does_not_travel_is_named_at_the_sender(value, error, says):
@@ -203,6 +254,11 @@ def nested(levels: int):
         [header(body={"a": ref(0)}, arrays=[("<f4", [2**40, 0], "C", 0)]), b""],
         [header(body={"a": ref(0)}, arrays=[("<f4", [0, *[2**30] * 5], "C", 0)]), b""],
         [header(body={"a": ref(0)}, arrays=[("|b1", [2], "C", 2)]), b"\1\7"],
+        [header(body={"a": ref(0)}, arrays=[("str", [2], "C", 2)]), b"\xc3\x28"],
+        [header(body={"a": ref(0)}, arrays=[("str", [3], "C", 3)]), b"ab"],
+        [header(body={"a": ref(0)}, arrays=[("bytes", [1], "C", 2)]), b"ab"],
+        [header(body={"a": ref(0)}, arrays=[("bytes", [2, 1], "C", 2)]), b"ab"],
+        [header(body={"a": ref(0)}, arrays=[("bytes", [2], "F", 2)]), b"ab"],
         [header(body={"a": msgspec.msgpack.Ext(1, b"123")})],
         [header(body={"a": msgspec.msgpack.Ext(9, b"1234")})],
         [header(body={"a": msgspec.msgpack.Ext(-1, b"1234")})],
@@ -231,8 +287,14 @@ def test_limits():
     ):
         with pytest.raises(WireError):
             decode(frames, limits=limits)
-    with pytest.raises(WireError):
-        encode({"a": np.zeros(1000)}, limits=Limits(max_bytes=8000))
+    for limits in (
+        Limits(max_bytes=8000),
+        Limits(max_header=100),
+        Limits(max_arrays=1),
+        Limits(max_items=50),
+    ):
+        with pytest.raises(WireError, match="Cannot send"):
+            encode({"a": np.zeros(1000), "b": [0] * 100, "c": np.zeros(3)}, limits=limits)
 
 
 def test_a_hundred_thousand_broken_messages_do_no_harm():
@@ -243,6 +305,7 @@ def test_a_hundred_thousand_broken_messages_do_no_harm():
             "x": np.arange(12, dtype="<f4").reshape(3, 4),
             "n": [1, 2.5, None, {"k": "v"}],
             "b": b"raw",
+            "long": "text" * 20_000,
             "m": np.ones((2, 2), bool),
         }
     )
