@@ -3,12 +3,13 @@
 
 from functools import cache
 
+import msgspec
 import numpy as np
 import torch
 
 from gdr_core.families import Distribution
+from gdr_core.roles import Optimise
 from gdr_core.settings import RenderSettings, RunSettings, TrainingSettings
-from gdr_core.supershape.parameters import defaults
 from trainer.estimators.probability_model import ProbabilityModel
 from trainer.rendering.open import open_pool
 
@@ -23,14 +24,16 @@ _DISTRIBUTIONS = {
 @cache
 def _all() -> dict[str, np.ndarray]:
     generator = torch.Generator().manual_seed(0)
-    found = {}
+    images = {}
     with open_pool(SETTINGS, lambda: None) as pool:
         for name, (m1, m2, count) in _DISTRIBUTIONS.items():
             normals = {"m1": m1, "m2": m2}
             start = {k: Distribution(mean=mean, std=std) for k, (mean, std) in normals.items()}
-            model = ProbabilityModel(start, defaults())
-            found[name] = pool.render(model.to_parameters(model.sample(count, generator)))
-    return found
+            roles = {name: Optimise(distribution=each) for name, each in start.items()}
+            sampler = msgspec.structs.replace(SETTINGS, parameters=roles).sampler()
+            x = ProbabilityModel(start).sample(count, generator)
+            images[name] = pool.render(sampler.rows(x.numpy(), first=0))
+    return images
 
 
 def rendered(name: str) -> np.ndarray:

@@ -14,15 +14,23 @@ from blendtorch import btb, lifeline
 from blendtorch.credentials import Credentials
 from gdr_core import messages, settings
 from gdr_core.families import Distribution
-from gdr_core.settings import RenderSettings, RunSettings, TargetSettings, TrainingSettings
+from gdr_core.settings import (
+    RenderSettings,
+    RunSettings,
+    SceneSettings,
+    TargetSettings,
+    TrainingSettings,
+)
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = RunSettings(
     targets=TargetSettings(hidden={"m1": Distribution(mean=2.25, std=0.1)}, count=8),
     training=TrainingSettings(size=32, batch=8, steps=5),
-    rendering=RenderSettings(workers=1, grid=(16, 16)),
+    rendering=RenderSettings(workers=1),
+    scene=SceneSettings(options={"grid": (16, 16)}),
 )
 ENDLESS = RunSettings(
+    scene=SETTINGS.scene,
     targets=SETTINGS.targets,
     training=TrainingSettings(estimator="adversarial", size=32, batch=8, steps=1_000_000),
     rendering=SETTINGS.rendering,
