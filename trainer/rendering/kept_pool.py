@@ -14,7 +14,8 @@ from gdr_core.errors import GdrError
 from gdr_core.settings import RenderSettings, RunSettings
 
 from .open import open_pool
-from .pool import RenderPool, ReusablePool
+from .pool import RenderPool
+from .workers.dispatcher import Dispatcher
 from .workers.notices import Notify
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ class KeptPool:
     def __init__(self) -> None:
         self.keeps = True
         self._open = ExitStack()
-        self._pool: ReusablePool | None = None
+        self._pool: Dispatcher | None = None
         self._needs: tuple[str, RenderSettings] | None = None
 
     def __enter__(self) -> KeptPool:

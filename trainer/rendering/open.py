@@ -11,7 +11,6 @@ from pathlib import Path
 
 from gdr_core.settings import RunSettings
 
-from .pool import ReusablePool
 from .workers.dispatcher import Dispatcher
 from .workers.local_transport import LocalTransport
 from .workers.notices import Notices, Notify
@@ -27,7 +26,7 @@ def open_pool(
     check: Callable[[], None],
     log_dir: Path | None = None,
     notify: Notify = log.warning,
-) -> Iterator[ReusablePool]:
+) -> Iterator[Dispatcher]:
     """Start the render workers that the settings ask for, and end them afterwards.
 
     Parameters

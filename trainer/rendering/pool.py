@@ -3,13 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
-
-from gdr_core.settings import RunSettings
 
 
 class RenderPool(Protocol):
@@ -29,7 +26,7 @@ class RenderPool(Protocol):
 
         How many there are at a time is the pool's to say. Its workers are kept busy while the
         caller does something with them, and wait for one that is slow: images ahead of the next
-        are few, whatever ``N``. Who leaves early loses nothing but the rest.
+        are few, whatever ``N``. It may be left early.
 
         Yields
         ------
@@ -41,32 +38,3 @@ class RenderPool(Protocol):
         GdrError
             They cannot be rendered.
         """
-
-
-class ReusablePool(RenderPool, Protocol):
-    """A render pool that may work for one run after the other."""
-
-    def idle(self, seconds: float) -> bool:
-        """Finish with a run; return whether the pool is good for another one.
-
-        What was asked for and is still on its way is taken in and dropped, for at most so many
-        seconds. The run's callbacks are not called any more.
-        """
-
-    def reuse(
-        self,
-        settings: RunSettings,
-        check: Callable[[], None],
-        log_dir: Path,
-        notify: Callable[[str], None],
-    ) -> None:
-        """Begin with another run; the arguments are those of :func:`.open_pool`.
-
-        Raises
-        ------
-        GdrError
-            It is good for none.
-        """
-
-    def close(self) -> None:
-        """End all workers."""

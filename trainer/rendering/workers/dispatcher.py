@@ -32,7 +32,7 @@ _WAIT_S = 0.02
 
 
 class Dispatcher:
-    """A :class:`trainer.rendering.pool.ReusablePool` of the workers of a transport.
+    """A :class:`trainer.rendering.pool.RenderPool` of the workers of a transport.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ class Dispatcher:
             pass
 
     def wait_until_ready(self) -> None:
-        """Return when a worker is ready; GdrError if none can be."""
+        """Return when a worker is ready; GdrError if none is within the transport's time for it."""
         nothing, wait_s = self._nothing(), 0.0
         while not any(worker.ready for worker in self.workers):
             self._turn(nothing, wait_s)
@@ -136,7 +136,11 @@ class Dispatcher:
     # --- runs ------------------------------------------------------------------------------------
 
     def idle(self, seconds: float) -> bool:
-        """See :class:`trainer.rendering.pool.ReusablePool`."""
+        """Finish with a run; return whether the pool is good for another one.
+
+        Answers that are still on their way are taken in and dropped, for at most so many seconds.
+        The run's callbacks are not called any more.
+        """
         if not self.transport.reusable:
             return False
         self._check = _nobody_waits
@@ -161,7 +165,7 @@ class Dispatcher:
     def reuse(
         self, settings: RunSettings, check: Callable[[], None], log_dir: Path, notify: Notify
     ) -> None:
-        """See :class:`trainer.rendering.pool.ReusablePool`."""
+        """Begin with another run, whose arguments these are; GdrError if a worker is gone."""
         self._begin_run(settings, check)
         self.transport.notices.begin(notify)
         self.transport.reuse(settings, log_dir)
@@ -171,7 +175,7 @@ class Dispatcher:
     def _hand_out(self, batch: Batch) -> None:
         """Hand out waiting jobs, in turns, so that no worker has a second call before all have one.
 
-        The last ones go to who is free: with a worker that is busy they would only wait.
+        The last ones go to free workers only: with a busy one they would wait.
         """
         able = [worker for worker in self.workers if worker.ready]
         many = self.transport.jobs_a_call(len(batch.waiting), max(1, len(able)))

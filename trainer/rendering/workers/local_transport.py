@@ -6,7 +6,6 @@ from __future__ import annotations
 import itertools
 import logging
 import os
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +29,6 @@ log = logging.getLogger(__name__)
 
 MAX_FAILED_STARTS = 2
 """Workers in a row that may fail to start before the run goes on with fewer, or gives up."""
-MEMORY_EVERY_S = 1.0
 _NOTICES = {
     kind: f"A render worker {what} replaced, and its images are rendered again"
     for kind, what in {
@@ -107,7 +105,6 @@ class LocalTransport(Transport):
         self._patience.forget()
         self._wanted = self._count
         self._failed_starts = 0
-        self._memory_seen = time.monotonic()
 
     def close(self) -> None:
         """End all workers."""
@@ -126,14 +123,6 @@ class LocalTransport(Transport):
                 yield from self._answers(worker)
             except WorkerLost as loss:
                 yield from self._lose(worker, loss)
-        limit = self._rendering.worker_memory
-        if limit and time.monotonic() >= self._memory_seen + MEMORY_EVERY_S:
-            self._memory_seen = time.monotonic()
-            for worker in [worker for worker in self.workers if worker.calls]:
-                try:
-                    worker.check_memory(limit)
-                except WorkerLost as loss:
-                    yield from self._lose(worker, loss)
 
     def tend(self) -> None:
         self._renew()
@@ -213,7 +202,7 @@ class LocalTransport(Transport):
     # --- workers that come and go ----------------------------------------------------------------
 
     def _renew(self) -> None:
-        """Start a successor for a worker that has rendered enough, and let go who has one.
+        """Start a successor for a worker that has rendered enough, and end those that have one.
 
         One at a time, so that there is one Blender more than there should be, and no more.
         """
@@ -262,7 +251,7 @@ class LocalTransport(Transport):
         elif any(other.ready for other in self.workers):
             self._wanted -= 1
             self.notices.once(
-                "start",
+                f"start {len(self.workers)}",
                 f"A render worker does not start, the run goes on with {len(self.workers)}: "
                 f"{str(loss).rstrip('.')}",
             )
@@ -290,7 +279,7 @@ class LocalTransport(Transport):
                 f"{self._blender} is no Blender that starts; set GDR_BLENDER (or "
                 f"rendering.blender) to the executable of Blender 4.3 or newer."
             ) from error
-        return LocalWorker(launcher, self._patience)
+        return LocalWorker(launcher, self._patience, self._rendering.worker_memory)
 
     def _output(self, instance: int) -> Path:
         """Return the file that takes what a worker prints; the launcher gives it its name."""

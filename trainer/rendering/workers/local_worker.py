@@ -26,6 +26,7 @@ from .memory import used_mb
 from .patience import START_S, Patience, Stopwatch
 from .transport import Call, Phase, Worker
 
+MEMORY_EVERY_S = 1.0
 _CLOSE_S = 20.0
 _OBITUARY_S = 0.5
 
@@ -60,6 +61,8 @@ class LocalWorker(Worker):
         Not yet entered; that is done in a thread, since it waits for Blender.
     patience
         How long answers may take, of all workers alike.
+    memory_limit
+        Megabytes that it may use; 0 for any number.
 
     Attributes
     ----------
@@ -69,10 +72,12 @@ class LocalWorker(Worker):
 
     calls: deque[LocalCall]
 
-    def __init__(self, launcher: btt.BlenderLauncher, patience: Patience):
+    def __init__(self, launcher: btt.BlenderLauncher, patience: Patience, memory_limit: int = 0):
         super().__init__()
         self.rendered = 0
         self._patience = patience
+        self._memory_limit = memory_limit
+        self._memory_seen = time.monotonic()
         self._warm = False
         self._stopwatch = Stopwatch()
         self._loss: WorkerLost | None = None
@@ -121,8 +126,8 @@ class LocalWorker(Worker):
         Raises
         ------
         WorkerLost
-            It could not be started, it is gone, it has not answered in time, or what it sent is
-            no message.
+            It could not be started, it is gone, it has not answered in time, it uses too much
+            memory, or what it sent is no message.
         """
         if self._loss is not None:
             raise self._loss
@@ -142,6 +147,7 @@ class LocalWorker(Worker):
             # One that dies before it was connected is never missed by the channel.
             raise self._cause_of_loss()
         self._check_time()
+        self._check_memory()
         return None
 
     def call(self, request_id: int) -> LocalCall:
@@ -168,14 +174,6 @@ class LocalWorker(Worker):
     def memory_mb(self) -> float:
         """Return the memory that it uses."""
         return used_mb(self._process.pid) if self._process is not None else 0.0
-
-    def check_memory(self, limit_mb: float) -> None:
-        """Raise :class:`WorkerLost` if it uses more memory than this."""
-        used = self.memory_mb()
-        if used > limit_mb:
-            raise WorkerLost(
-                "memory", f"it used {used:.0f} MB of memory, more than {limit_mb:.0f} MB"
-            )
 
     def close(self) -> None:
         """Begin to end the process, whatever its state; does not wait."""
@@ -229,6 +227,14 @@ class LocalWorker(Worker):
             allowed = self._patience.limit(self._images_next(), first=not self._warm)
             if waited > allowed:
                 raise WorkerLost("hung", f"it did not answer within {allowed:.0f} seconds")
+
+    def _check_memory(self) -> None:
+        limit = self._memory_limit
+        if not (limit and self.calls) or time.monotonic() < self._memory_seen + MEMORY_EVERY_S:
+            return
+        self._memory_seen = time.monotonic()
+        if (used := self.memory_mb()) > limit:
+            raise WorkerLost("memory", f"it used {used:.0f} MB of memory, more than {limit} MB")
 
     def _images_next(self) -> int:
         return sum(map(len, self.calls[0].jobs))

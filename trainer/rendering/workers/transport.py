@@ -73,17 +73,12 @@ class Worker:
 
 @dataclass(frozen=True)
 class Rendered:
-    """A call was answered with images: those of its jobs, in arrays that may be divided anyhow.
-
-    Attributes
-    ----------
-    seconds
-        That the worker spent rendering.
-    """
+    """A call was answered with the images of its jobs, in arrays that may be divided anyhow."""
 
     call: Call
     images: Sequence[np.ndarray]
     seconds: float
+    """That the worker spent rendering."""
 
 
 @dataclass(frozen=True)
@@ -96,26 +91,19 @@ class Failed:
 
 @dataclass(frozen=True)
 class Lost:
-    """A worker was lost with its calls, of which it was working on the first.
-
-    Attributes
-    ----------
-    kind
-        Of losses that a person is told of once.
-    notice, reason
-        What happened, a sentence without its full stop, and what of the worker, a clause.
-    place
-        Where the worker was.
-    advice
-        A sentence for a person whose run ends because of this, or empty.
-    """
+    """A worker was lost with its calls, of which it was working on the first."""
 
     calls: Sequence[Call]
     kind: str
+    """Of losses of which a person is notified once."""
     notice: str
+    """What happened, a sentence without its full stop."""
     reason: str
+    """What became of the worker, a clause."""
     place: str = ""
+    """Where it was."""
     advice: str = ""
+    """A sentence for a person whose run ends because of it."""
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ class Nodes:
         return ", ".join([*devices, f"{self._memory / MB:.0f} MB of memory"])
 
     def options(self) -> dict[str, Any]:
-        """Return what Ray is told of a worker's actor: what it needs, and where it must not be."""
+        """Return a worker's options for Ray: its needs, and where it must not be."""
         options: dict[str, Any] = {
             "num_cpus": self._devices.get("CPU", 0),
             "num_gpus": self._devices.get("GPU", 0),

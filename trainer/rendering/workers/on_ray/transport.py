@@ -42,7 +42,7 @@ LOOK_EVERY_S = 5.0
 TEND_EVERY_S = 1.0
 """Between looks at workers that are not well."""
 NOTICE_NOBODY_S = 20.0
-"""Without a worker for so long, a person is told."""
+"""Without a worker for so long, a person is notified."""
 NOBODY_S = 900.0
 """Without a worker for so long, the run ends: a cluster that grows needs minutes for a node."""
 MAX_FAILED_STARTS = 3
@@ -289,7 +289,7 @@ class RayTransport(Transport):
 
 
 def _order(settings: RunSettings) -> dict[str, Any]:
-    """Return what each worker is told when it starts."""
+    """Return the order with which each worker starts."""
     rendering = msgspec.structs.replace(settings.rendering, pool="local", workers=1)
     plain = settings_module.to_dict(
         RunSettings(
