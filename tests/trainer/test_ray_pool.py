@@ -149,12 +149,12 @@ def remove_when_busy(cluster, pool, node) -> None:
 
 
 def test_nodes_that_come_and_go_lose_no_request(cluster, nodes, expected):
-    told = []
+    notices = []
 
     def render():
         np.testing.assert_array_equal(pool.render(rows(64)), expected)
 
-    with open_pool(on_cluster(workers=0), lambda: None, notify=told.append) as pool:
+    with open_pool(on_cluster(workers=0), lambda: None, notify=notices.append) as pool:
         render()
         assert len(pool.workers) == 1
         joined = nodes()
@@ -163,8 +163,8 @@ def test_nodes_that_come_and_go_lose_no_request(cluster, nodes, expected):
         until(lambda: joined.node_id not in working(pool), render)
         # Its worker has no place any more, once Ray knows that the node will not come back.
         until(lambda: len(pool.workers) == 1, render)
-        assert len(told) == 1
-        assert "worker of the cluster was lost, and its images are rendered again" in told[0]
+        assert len(notices) == 1
+        assert "worker of the cluster was lost, and its images are rendered again" in notices[0]
     assert actors() == []
 
 
@@ -172,9 +172,9 @@ def test_nodes_that_come_and_go_lose_no_request(cluster, nodes, expected):
 def test_a_stream_has_the_same_images_though_workers_are_lost(
     cluster, nodes, expected, workers, cpus
 ):
-    told, found = [], 0
+    notices, found = [], 0
     settings = on_cluster(workers=workers, worker_cpus=cpus)
-    with open_pool(settings, lambda: None, notify=told.append) as pool:
+    with open_pool(settings, lambda: None, notify=notices.append) as pool:
         joined = nodes()
         until(lambda: sum(w.ready for w in pool.workers) == workers, lambda: pool.render(rows(8)))
         # Some seconds long, so that Ray misses the node before all is done.
@@ -188,7 +188,7 @@ def test_a_stream_has_the_same_images_though_workers_are_lost(
             found += len(images)
         assert found == 800 * 64
         assert joined.node_id not in working(pool)
-    assert len(told) == 1
+    assert len(notices) == 1
 
 
 def test_a_run_during_which_a_node_is_killed_is_that_of_this_computer(
@@ -241,13 +241,13 @@ def test_nodes_that_cannot_render_are_named_and_the_others_go_on(nodes, expected
     (tmp_path / "sitecustomize.py").write_text(NO_GDR, encoding="utf-8")
     nodes(env_vars={"GDR_BLENDER": "/does/not/exist"})
     nodes(env_vars={"PYTHONPATH": str(tmp_path)})
-    told = []
-    with open_pool(on_cluster(workers=0), lambda: None, notify=told.append) as pool:
-        until(lambda: len(told) == 2, lambda: pool.render(rows(8)))
+    notices = []
+    with open_pool(on_cluster(workers=0), lambda: None, notify=notices.append) as pool:
+        until(lambda: len(notices) == 2, lambda: pool.render(rows(8)))
         assert len(pool.transport.nodes.refusals) == 2
         until(lambda: len(pool.workers) == 1, lambda: pool.render(rows(8)))
         np.testing.assert_array_equal(pool.render(rows(64)), expected)
-    said = "\n".join(sorted(told, key=lambda text: "Blender" in text))
+    said = "\n".join(sorted(notices, key=lambda text: "Blender" in text))
     assert "renders nothing: its Python cannot import the code that renders" in said
     assert 'pip install ".[ray,blender]" in its folder' in said
     assert "renders nothing: There is no Blender at /does/not/exist; set GDR_BLENDER" in said
@@ -273,47 +273,47 @@ def test_a_lost_actor_is_started_again(cluster, expected, monkeypatch, number):
     monkeypatch.setattr(ray_worker, "PULSE_EVERY_S", 0.5)
     monkeypatch.setattr(ray_worker, "PULSE_S", 2.0)
     monkeypatch.setattr(ray_transport, "TEND_EVERY_S", 0.2)
-    told = []
-    with open_pool(on_cluster(workers=1), lambda: None, notify=told.append) as pool:
+    notices = []
+    with open_pool(on_cluster(workers=1), lambda: None, notify=notices.append) as pool:
         pool.render(rows(8))
         (victim,) = actors()
         victim.send_signal(number)
         np.testing.assert_array_equal(pool.render(rows(64)), expected)
         assert not victim.is_running() or victim.status() == psutil.STATUS_ZOMBIE
-    assert len(told) == 1
+    assert len(notices) == 1
     assert actors() == []
 
 
 def test_an_image_that_no_worker_survives_ends_with_the_same_sentence(cluster, monkeypatch):
     monkeypatch.setattr(blender, "WORKER_SCRIPT", SCRIPTS / "troubled_worker.py")
-    told, bad = [], rows(40)
+    notices, bad = [], rows(40)
     bad[37, INDEX["n1_1"]] = DIE
-    with open_pool(on_cluster(workers=1), lambda: None, notify=told.append) as pool:
+    with open_pool(on_cluster(workers=1), lambda: None, notify=notices.append) as pool:
         with pytest.raises(GdrError, match=r"3 render workers .* image \(38 of 40\).*exit code 9"):
             pool.render(bad)
         # What is left of that batch is in nobody's way.
         assert len(np.unique(pool.render(rows(40)).reshape(40, -1), axis=0)) == 40
         with pytest.raises(GdrError, match=r"of shape \(N, 13\)"):
             pool.render(np.zeros((3, 5), np.float32))
-    assert len(told) == 1
-    assert told[0].startswith("On ")
-    assert "its images are rendered again: it ended with exit code 9" in told[0]
+    assert len(notices) == 1
+    assert notices[0].startswith("On ")
+    assert "its images are rendered again: it ended with exit code 9" in notices[0]
 
 
 def test_a_cluster_without_room_is_told_so_and_left_at_once(cluster, monkeypatch):
     monkeypatch.setattr(ray_transport, "NOTICE_NOBODY_S", 0.5)
-    told = []
+    notices = []
 
     def check():
-        if told:
+        if notices:
             raise Stopped
 
     with (
         pytest.raises(Stopped),
-        open_pool(on_cluster(worker_gpus=0.5), check, notify=told.append) as pool,
+        open_pool(on_cluster(worker_gpus=0.5), check, notify=notices.append) as pool,
     ):
         pool.render(rows(4))
-    assert "takes 1 CPUs, 0.5 GPUs, 700 MB of memory; waiting for one to join" in told[0]
+    assert "takes 1 CPUs, 0.5 GPUs, 700 MB of memory; waiting for one to join" in notices[0]
     monkeypatch.setattr(ray_transport, "NOBODY_S", 1.0)
     with (
         pytest.raises(GdrError, match=r"within 0 minutes\. Each takes 1 CPUs"),
@@ -360,7 +360,7 @@ def test_workers_of_the_cluster_render_the_scene_of_their_order(cluster, expecte
     assert not np.array_equal(coarse, expected)
     with open_pool(other, lambda: None) as pool:
         np.testing.assert_array_equal(pool.render(rows(64)), coarse)
-        # The actor that has a Blender for this scene is told to start for another one.
+        # The actor that has a Blender for this scene is ordered to start for another one.
         (worker,) = pool.workers
         worker._order = ray_transport._order(on_cluster(workers=1))
         worker.start()

@@ -56,8 +56,8 @@ def test_a_worker_in_trouble_is_replaced_and_its_images_are_rendered(
 ):
     monkeypatch.setattr(patience, "LEAST_S", 8.0)
     monkeypatch.setattr(patience, "TIMES_MEASURED", 1.0)
-    told, batch = [], with_trouble(trouble)
-    with open_pool(settings(worker_memory=LIMIT_MB), lambda: None, notify=told.append) as pool:
+    notices, batch = [], with_trouble(trouble)
+    with open_pool(settings(worker_memory=LIMIT_MB), lambda: None, notify=notices.append) as pool:
         warm_up(pool)
         before = {worker.pid for worker in workers()}
         found = pool.render(batch)
@@ -66,8 +66,8 @@ def test_a_worker_in_trouble_is_replaced_and_its_images_are_rendered(
         pool.render(rows(4))
     assert len(before) == 2
     assert workers() == []
-    assert len(told) == 1
-    assert re.search(says, told[0]), told[0]
+    assert len(notices) == 1
+    assert re.search(says, notices[0]), notices[0]
     assert len(np.unique(found.reshape(40, -1), axis=0)) == 40
 
 
@@ -77,11 +77,11 @@ def test_a_worker_in_trouble_is_replaced_and_its_images_are_rendered(
     ids=["died", "memory", "answer"],
 )
 def test_an_image_that_no_worker_survives_ends_with_a_sentence(troubled, trouble, says):
-    told = []
-    with open_pool(settings(worker_memory=LIMIT_MB), lambda: None, notify=told.append) as pool:
+    notices = []
+    with open_pool(settings(worker_memory=LIMIT_MB), lambda: None, notify=notices.append) as pool:
         with pytest.raises(GdrError, match=rf"3 render workers .* image \(38 of 40\).*{says}.*\.$"):
             pool.render(with_trouble(trouble))
-        assert len(told) == 1
+        assert len(notices) == 1
         assert len(np.unique(pool.render(rows(40)).reshape(40, -1), axis=0)) == 40
     assert workers() == []
 
@@ -100,18 +100,18 @@ def test_workers_are_renewed_without_a_pause(count):
         pids.update(worker.pid for worker in workers())
         counts.append(sum(worker.ready for worker in pool.workers))
 
-    pids, counts, told = set(), [], []
+    pids, counts, notices = set(), [], []
     with open_pool(settings(workers=1), lambda: None) as alone:
         expected = alone.render(rows(40))
     with open_pool(
-        settings(workers=count, recycle_after=60), lambda: check(), notify=told.append
+        settings(workers=count, recycle_after=60), lambda: check(), notify=notices.append
     ) as pool:
         until(
             lambda: len(pids) >= 2 * count + 2,
             lambda: np.testing.assert_array_equal(pool.render(rows(40)), expected),
         )
     assert workers() == []
-    assert told == []
+    assert notices == []
     all_ready = counts.index(count)
     assert set(counts[all_ready:]) == {count}  # A successor was there before each retired.
 
@@ -133,19 +133,19 @@ def test_a_worker_whose_successor_does_not_start_goes_on(monkeypatch):
 
 
 def test_a_run_goes_on_with_fewer_workers_where_none_can_be_started(monkeypatch):
-    told = []
-    with open_pool(settings(), lambda: None, notify=told.append) as pool:
+    notices = []
+    with open_pool(settings(), lambda: None, notify=notices.append) as pool:
         expected = pool.render(rows(40))
         until(lambda: all(worker.ready for worker in pool.workers), lambda: pool.render(rows(40)))
         monkeypatch.setattr(blender, "WORKER_SCRIPT", SCRIPTS / "no_worker.py")
         workers()[0].kill()
         until(
-            lambda: any("goes on with 1" in text for text in told),
+            lambda: any("goes on with 1" in text for text in notices),
             lambda: np.testing.assert_array_equal(pool.render(rows(40)), expected),
         )
         assert len(pool.workers) == 1
         np.testing.assert_array_equal(pool.render(rows(40)), expected)
-        assert any("goes on with 1: Blender ended while it started" in text for text in told)
+        assert any("goes on with 1: Blender ended while it started" in text for text in notices)
         workers()[0].kill()
         time.sleep(1.0)  # The pool misses it by now.
         with pytest.raises(GdrError, match="No render worker could be started"):

@@ -28,7 +28,7 @@ from .transport import Call, Phase, Worker
 
 MEMORY_EVERY_S = 1.0
 _CLOSE_S = 20.0
-_OBITUARY_S = 0.5
+_EXIT_S = 0.5
 
 
 class WorkerLost(Exception):
@@ -215,7 +215,7 @@ class LocalWorker(Worker):
         try:
             self._channel = btt.DuplexChannel(self._address.result())
         except (BlendtorchError, OSError) as error:
-            raise WorkerLost("start", self._why_not_started(error)) from error
+            raise WorkerLost("start", self._start_failure(error)) from error
         return True
 
     def _check_time(self) -> None:
@@ -242,9 +242,9 @@ class LocalWorker(Worker):
     def _cause_of_loss(self) -> WorkerLost:
         """Return what became of a worker that the channel misses."""
         if self.phase is Phase.STARTING:
-            return WorkerLost("start", self._why_not_started(PeerLost("Blender ended.")))
+            return WorkerLost("start", self._start_failure(PeerLost("Blender ended.")))
         with suppress(subprocess.TimeoutExpired):
-            self._process.wait(_OBITUARY_S)
+            self._process.wait(_EXIT_S)
         code = self._process.poll()
         if code is None:
             return WorkerLost("hung", "it stopped responding")
@@ -254,12 +254,12 @@ class LocalWorker(Worker):
         hint = ", which the system does where memory runs out" if name == "SIGKILL" else ""
         return WorkerLost("died", f"it was ended by {name}{hint}")
 
-    def _why_not_started(self, error: Exception) -> str:
+    def _start_failure(self, error: Exception) -> str:
         """Return a sentence."""
         if self._process is None:
             return f"Blender cannot be started: {error}."
         with suppress(subprocess.TimeoutExpired):
-            self._process.wait(_OBITUARY_S)
+            self._process.wait(_EXIT_S)
         if self._process.poll() is None:
             return f"Blender did not answer within {START_S:.0f} seconds."
         said = self._log.read_text("utf-8", "replace") if self._log.is_file() else ""
