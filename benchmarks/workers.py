@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import logging
 import os
 import platform
 import statistics
@@ -31,12 +32,23 @@ sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
 
-from gdr_core.settings import RENDERERS, RenderSettings, RunSettings, TrainingSettings  # noqa: E402
-from gdr_core.supershape.parameters import INDEX, defaults  # noqa: E402
+from gdr_core.settings import (  # noqa: E402
+    RENDERERS,
+    RenderSettings,
+    RunSettings,
+    SceneSettings,
+    TrainingSettings,
+)
+from gdr_core.supershape.parameters import INDEX  # noqa: E402
 from trainer.rendering.workers.choice import physical_cores  # noqa: E402
-from trainer.rendering.workers.local_pool import LocalPool  # noqa: E402
+from trainer.rendering.workers.dispatcher import Dispatcher  # noqa: E402
+from trainer.rendering.workers.local_transport import LocalTransport  # noqa: E402
+from trainer.rendering.workers.notices import Notices  # noqa: E402
+
+log = logging.getLogger(__name__)
 
 TURN_S = 0.5
+WARM_UP_S = 120.0
 
 
 @dataclass
@@ -44,52 +56,52 @@ class Way:
     """One way to render, and the seconds that each of its batches took."""
 
     name: str
-    pool: LocalPool
+    pool: Dispatcher
     workers: int
     seconds: list[float] = field(default_factory=list)
     streamed: list[float] = field(default_factory=list)
     rendering: list[float] = field(default_factory=list)
 
-    def render(self, shapes: np.ndarray) -> None:
+    def render(self, rows: np.ndarray) -> None:
         """Render batches one after the other and keep the time of one."""
         before, started = self.pool.seconds_rendering, time.perf_counter()
         batches, took = 0, 0.0
         while took < TURN_S:
-            self.pool.render(shapes)
+            self.pool.render(rows)
             batches += 1
             took = time.perf_counter() - started
         self.seconds.append(took / batches)
         self.rendering.append((self.pool.seconds_rendering - before) / (took * self.workers))
 
-    def stream(self, shapes: np.ndarray) -> None:
+    def stream(self, rows: np.ndarray) -> None:
         """Render as many batches in a stream as took a turn, twice over."""
         batches = max(2, round(2 * TURN_S / self.seconds[-1]))
         started = time.perf_counter()
-        for _ in self.pool.stream(np.tile(shapes, (batches, 1))):
+        for _ in self.pool.stream(np.tile(rows, (batches, 1))):
             pass
         self.streamed.append((time.perf_counter() - started) / batches)
 
 
-def shapes(count: int) -> np.ndarray:
-    """Return ``(count, 12)`` shapes."""
-    batch = np.tile(defaults(), (count, 1))
+def random_rows(count: int) -> np.ndarray:
+    """Return ``(count, P)`` rows of the supershape."""
+    batch = np.tile(SceneSettings().resolve().row(), (count, 1))
     for seed, name in enumerate(("m1", "m2")):
         batch[:, INDEX[name]] = np.exp(np.random.default_rng(seed).normal(2.25, 0.4, count))
     return batch
 
 
-def shares(pool: LocalPool, repetitions: int) -> dict[str, float]:
+def shares(pool: Dispatcher, repetitions: int) -> dict[str, float]:
     """Return the shares of a single request's time: medians of so many, which add up to 1."""
-    # As few shapes as make one part, so that there is nothing to wait for but its answer.
-    one = shapes(1)
-    found = []
+    # As few images as make one job, so that there is nothing to wait for but its answer.
+    one = random_rows(1)
+    measured = []
     for _ in range(repetitions):
         rendered, started, thread = pool.seconds_rendering, time.perf_counter(), time.thread_time()
         pool.render(one)
         python, total = time.thread_time() - thread, time.perf_counter() - started
         rendering = pool.seconds_rendering - rendered
-        found.append((rendering, max(0.0, total - rendering - python), python))
-    middle = [statistics.median(column) for column in zip(*found, strict=True)]
+        measured.append((rendering, max(0.0, total - rendering - python), python))
+    middle = [statistics.median(column) for column in zip(*measured, strict=True)]
     return dict(
         zip(("rendering", "transfer", "Python"), np.array(middle) / sum(middle), strict=True)
     )
@@ -105,7 +117,7 @@ def main() -> None:
     parser.add_argument("--grid", type=int, default=50, help="of the surface (50)")
     parser.add_argument("--repetitions", type=int, default=15, help="batches of each way (15)")
     options = parser.parse_args()
-    batch = shapes(options.batch)
+    batch = random_rows(options.batch)
     with (
         tempfile.TemporaryDirectory(prefix="gdr-bench-") as folder,
         contextlib.ExitStack() as stack,
@@ -113,14 +125,14 @@ def main() -> None:
 
         def way(name: str, workers: int, in_flight: int = 2, share: int = 1) -> Way:
             settings = RunSettings(
+                scene=SceneSettings(options={"grid": (options.grid, options.grid)}),
                 training=TrainingSettings(size=options.size),
-                rendering=RenderSettings(
-                    renderer=options.renderer, grid=(options.grid, options.grid), workers=workers
-                ),
+                rendering=RenderSettings(renderer=options.renderer, workers=workers),
             )
             logs = Path(folder) / name.replace(" ", "-")
             cores = physical_cores() / share
-            pool = LocalPool(settings, lambda: None, logs, in_flight=in_flight, cores=cores)
+            transport = LocalTransport(settings, logs, Notices(log.warning), cores)
+            pool = Dispatcher(settings, transport, lambda: None, in_flight)
             return Way(name, stack.enter_context(contextlib.closing(pool)), workers)
 
         ways = [
@@ -136,8 +148,8 @@ def main() -> None:
                 one.render(batch)
                 one.stream(batch)
         print(_table(ways, options.batch))
-        found = shares(ways[2].pool, 3 * options.repetitions)
-        said = ", ".join(f"{share:.0%} {name}" for name, share in found.items())
+        measured = shares(ways[2].pool, 3 * options.repetitions)
+        said = ", ".join(f"{share:.0%} {name}" for name, share in measured.items())
         print(f"\nOne request of one image at a time: {said}.")
     print(
         f"\n{options.renderer}, {options.grid} x {options.grid}, {options.size} px, batches of "
@@ -147,9 +159,12 @@ def main() -> None:
     )
 
 
-def _warm_up(pool: LocalPool, batch: np.ndarray) -> None:
+def _warm_up(pool: Dispatcher, batch: np.ndarray) -> None:
     """Render until every worker has rendered."""
-    while not all(worker.ready and worker.rendered for worker in pool._workers):
+    deadline = time.monotonic() + WARM_UP_S
+    while not all(worker.ready and worker.rendered for worker in pool.workers):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"Not all workers rendered within {WARM_UP_S:.0f} seconds.")
         pool.render(batch)
 
 

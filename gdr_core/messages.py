@@ -18,6 +18,7 @@ Two conversations use them, both over a blendtorch ``DuplexChannel``:
 from __future__ import annotations
 
 import enum
+from functools import lru_cache
 from typing import Annotated, Any
 
 import msgspec
@@ -330,6 +331,12 @@ Message = (
 
 def pack(message: Message) -> dict[str, Any]:
     """Return ``message`` as keyword arguments for ``DuplexChannel.send``."""
+    if isinstance(message, RenderRequest):
+        # The scene goes in one piece: nested data is walked in Python on both sides, which for a
+        # scene of 40 parameters took a tenth of the time of the batch that was asked for.
+        scene = msgspec.msgpack.encode(message.scene)
+        tag = message.__struct_config__.tag
+        return {"kind": tag} | msgspec.structs.asdict(message) | {"scene": scene}
     return msgspec.to_builtins(message, builtin_types=(np.ndarray,), enc_hook=_refuse)
 
 
@@ -342,7 +349,20 @@ def unpack(data: dict[str, Any]) -> Message:
         Not one of the messages, or a field of the wrong type.
     """
     fields = {key: value for key, value in data.items() if key not in ("btid", "btmid")}
+    if isinstance(fields.get("scene"), bytes):
+        fields["scene"] = _scene(fields["scene"])
     return msgspec.convert(fields, Message, dec_hook=_as_array)
+
+
+@lru_cache(maxsize=8)
+def _scene(data: bytes) -> Scene:
+    """Return the scene in a request; as a rule that of the request before."""
+    try:
+        return msgspec.msgpack.decode(data, type=Scene)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError as error:
+        raise msgspec.ValidationError(f"{error} - at `$.scene`") from error
 
 
 def _refuse(value: object) -> object:

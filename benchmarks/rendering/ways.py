@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from pathlib import Path
 from typing import Protocol
@@ -16,10 +17,14 @@ from blendtorch import btt
 from gdr_core.settings import RenderSettings, RunSettings, SceneSettings, TrainingSettings
 from gdr_core.supershape.parameters import COUNT
 from trainer.rendering import blender
-from trainer.rendering.workers.local_pool import LocalPool
+from trainer.rendering.workers.dispatcher import Dispatcher
+from trainer.rendering.workers.local_transport import LocalTransport
+from trainer.rendering.workers.notices import Notices
 from trainer.rendering.workers.patience import START_S
 
 TURN_S = 0.5
+log = logging.getLogger(__name__)
+
 _SCRIPT = Path(__file__).with_name("reference_worker.py")
 
 
@@ -65,12 +70,14 @@ class OurWay:
             rendering=RenderSettings(workers=1, **rendering),
         ).filled()
         self.grid = grid
-        self._pool = LocalPool(settings, lambda: None, logs)
+        transport = LocalTransport(settings, logs, Notices(log.warning))
+        self._transport = transport
+        self._pool = Dispatcher(settings, transport, lambda: None)
 
     @property
     def pid(self) -> int:
         """Of its Blender."""
-        return self._pool._workers[0]._process.pid
+        return self._transport.workers[0]._process.pid
 
     def render(self, rows: np.ndarray) -> torch.Tensor:
         """Return ``(N, S, S, 3)`` uint8."""
@@ -81,7 +88,7 @@ class OurWay:
 
     def close(self) -> None:
         """End the Blender."""
-        self._pool.close()
+        self._transport.close()
 
 
 class ReferenceWay:

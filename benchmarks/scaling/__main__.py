@@ -6,10 +6,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import logging
 import os
 import platform
 import sys
 import tempfile
+import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -25,14 +27,19 @@ import numpy as np  # noqa: E402
 import ray  # noqa: E402
 
 from trainer.rendering import blender  # noqa: E402
-from trainer.rendering.workers.local_pool import LocalPool  # noqa: E402
-from trainer.rendering.workers.on_ray.pool import RayPool  # noqa: E402
+from trainer.rendering.workers.dispatcher import Dispatcher  # noqa: E402
+from trainer.rendering.workers.local_transport import LocalTransport  # noqa: E402
+from trainer.rendering.workers.notices import Notices  # noqa: E402
+from trainer.rendering.workers.on_ray.transport import RayTransport  # noqa: E402
 
 from . import model, ways  # noqa: E402
 from .ways import Case, CountedCalls, Row, Way  # noqa: E402
 
+log = logging.getLogger(__name__)
+
 WORKERS = (1, 2, 4)
-SINGLE = "ray, one part a call"
+SINGLE = "ray, one job a call"
+WARM_UP_S = 120.0
 PREDICTED_S = (0.005, 0.5, 30.0)
 PREDICTED_WORKERS = (64, 1024)
 
@@ -67,38 +74,47 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="gdr-") as logs, contextlib.ExitStack() as stack:
             compared = _ways(stack, Path(logs), counts)
             rows = [row for case in cases for row in ways.measure(compared, case)]
-            trip_s = next(way.pool.call_size.trip_s for way in compared if way.kind == "ray")
+            trip_s = next(
+                way.pool.transport.call_size.trip_s for way in compared if way.kind == "ray"
+            )
         pending = {many: ways.pending_s(ray, many) for many in (8, 128, 2048)}
     finally:
         ray.shutdown()
     _print(rows, trip_s, pending)
     if options.out:
-        found = {"rows": [asdict(row) for row in rows], "trip_s": trip_s, "pending_s": pending}
-        Path(options.out).write_text(json.dumps(found, indent=1), encoding="utf-8")
+        measured = {"rows": [asdict(row) for row in rows], "trip_s": trip_s, "pending_s": pending}
+        Path(options.out).write_text(json.dumps(measured, indent=1), encoding="utf-8")
 
 
 def _ways(stack: contextlib.ExitStack, logs: Path, counts: tuple[int, ...]) -> list[Way]:
     """Open all pools, and render with each until all of its workers are warm."""
-    found = []
+    opened = []
     for count in counts:
-        local = LocalPool(ways.settings("local", count), lambda: None, logs / f"local-{count}")
+        notices, here = Notices(log.warning), ways.settings("local", count)
+        local = Dispatcher(
+            here, LocalTransport(here, logs / f"local-{count}", notices), lambda: None
+        )
         stack.callback(local.close)
-        cluster = RayPool(ways.settings("ray", count), lambda: None)
+        there = ways.settings("ray", count)
+        cluster = Dispatcher(there, RayTransport(there, notices), lambda: None)
         stack.callback(cluster.close)
-        cluster.call_size = CountedCalls()
-        found += [
+        cluster.transport.call_size = CountedCalls()
+        opened += [
             Way("local", count, local),
             Way("ray", count, cluster),
             Way(SINGLE, count, cluster),
         ]
-    for way in found:
-        batch = Case(None, 64, 1).shapes()
+    for way in opened:
+        batch = Case(None, 64, 1).rows()
         way.pool.render(batch)
-        while not all(worker.ready for worker in way.pool._workers):
+        deadline = time.monotonic() + WARM_UP_S
+        while not all(worker.ready for worker in way.pool.workers):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"Not all workers started within {WARM_UP_S:.0f} seconds.")
             way.pool.render(batch)
         for _ in range(5):
             way.pool.render(batch)
-    return found
+    return opened
 
 
 def _print(rows: list[Row], trip_s: float, pending: dict[int, float]) -> None:
@@ -111,23 +127,23 @@ def _print(rows: list[Row], trip_s: float, pending: dict[int, float]) -> None:
         ]
         if not timed:
             continue
-        found = model.fit(timed)
-        away = np.abs(found.residuals)
+        fitted = model.fit(timed)
+        away = np.abs(fitted.residuals)
         print(
-            f"\nModel of {kind}, {len(timed)} rows: s = {1e3 * found.serial:.2f} ms, "
-            f"c = {1e3 * found.call:.2f} ms a call, q = {1e3 * found.part:.2f} ms a part, "
-            f"b = {1e3 * found.worker_call:.2f} ms a call and o = "
-            f"{1e3 * found.worker_part:.2f} ms a part in their worker; residuals "
+            f"\nModel of {kind}, {len(timed)} rows: s = {1e3 * fitted.serial:.2f} ms, "
+            f"c = {1e3 * fitted.call:.2f} ms a call, q = {1e3 * fitted.job:.2f} ms a job, "
+            f"b = {1e3 * fitted.worker_call:.2f} ms a call and o = "
+            f"{1e3 * fitted.worker_job:.2f} ms a job in their worker; residuals "
             f"{np.sqrt((away**2).mean()):.1%} rms, {away.max():.1%} at most."
         )
-        for row, residual in zip(timed, found.residuals, strict=True):
+        for row, residual in zip(timed, fitted.residuals, strict=True):
             print(
                 f"  {row.kind:20} {row.workers} workers, {1e3 * row.image_s:g} ms, batch "
                 f"{row.batch}: {1e3 * row.seconds:.1f} ms in {row.calls:.2g} calls, {residual:+.1%}"
             )
         if kind == "ray":
             for workers in PREDICTED_WORKERS:
-                print(f"\n{model.predictions(found, PREDICTED_S, workers, trip_s)}")
+                print(f"\n{model.predictions(fitted, PREDICTED_S, workers, trip_s)}")
     waits = ", ".join(f"{1e3 * seconds:.2f} ms for {many}" for many, seconds in pending.items())
     print(
         f"\nA call takes {1e3 * trip_s:.1f} ms besides its work. A look at answers that are still "

@@ -13,10 +13,11 @@ from unittest import mock
 
 import numpy as np
 
-from gdr_core.settings import RenderSettings, RunSettings
-from gdr_core.supershape.parameters import INDEX, defaults
+from gdr_core.settings import RenderSettings, RunSettings, SceneSettings
+from gdr_core.supershape.parameters import INDEX
 from trainer.rendering.workers import batch as batches
 from trainer.rendering.workers.choice import physical_cores
+from trainer.rendering.workers.dispatcher import Dispatcher
 from trainer.rendering.workers.on_ray.calls import CallSize
 
 TURN_S = 0.3
@@ -27,28 +28,28 @@ TIMED = 1000.0
 
 
 class CountedCalls(CallSize):
-    """Counts the calls, and can have each bring a single part.
+    """Counts the calls, and can have each bring a single job.
 
     Attributes
     ----------
     calls
         So far.
     single
-        Whether each brings one part.
+        Whether each brings one job.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.calls, self.single = 0, False
 
-    def note(self, parts: int, seconds: float, trip: float | None) -> None:
+    def note(self, jobs: int, seconds: float, trip: float | None) -> None:
         """See the base class."""
         self.calls += 1
-        super().note(parts, seconds, trip)
+        super().note(jobs, seconds, trip)
 
-    def parts(self, waiting: int, workers: int) -> int:
+    def jobs(self, waiting: int, workers: int) -> int:
         """See the base class."""
-        return 1 if self.single else super().parts(waiting, workers)
+        return 1 if self.single else super().jobs(waiting, workers)
 
 
 @dataclass(frozen=True)
@@ -58,12 +59,12 @@ class Way:
     Attributes
     ----------
     kind
-        ``local``, ``ray``, or ``ray, one part a call``.
+        ``local``, ``ray``, or ``ray, one job a call``.
     """
 
     kind: str
     workers: int
-    pool: object = field(compare=False)
+    pool: Dispatcher = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -88,28 +89,28 @@ class Case:
     stream: bool = False
 
     @property
-    def largest_part(self) -> int:
-        """Images a part at most.
+    def largest_job(self) -> int:
+        """Images a job at most.
 
         Where an image takes a known time, as few as where there are many workers, so that a few of
-        these are enough to tell what a part costs.
+        these are enough to tell what a job costs.
         """
-        return batches.LARGEST_PART if self.image_s is None else batches.WORTH_A_WORKER
+        return batches.LARGEST_JOB if self.image_s is None else batches.WORTH_A_WORKER
 
-    def parts(self, workers: int) -> float:
-        """Return the parts into which so many workers have a batch cut."""
+    def jobs(self, workers: int) -> float:
+        """Return the jobs into which so many workers have a batch cut."""
         together = STREAMED if self.stream else 1
-        return len(batches.cuts(self.batch * together, workers, self.largest_part)) / together
+        return len(batches.cuts(self.batch * together, workers, self.largest_job)) / together
 
-    def shapes(self) -> np.ndarray:
-        """Return ``(batch, 12)`` parameters."""
-        found = np.tile(defaults(), (self.batch, 1))
+    def rows(self) -> np.ndarray:
+        """Return ``(batch, P)`` rows of the supershape."""
+        rows = np.tile(SceneSettings().resolve().row(), (self.batch, 1))
         for seed, name in enumerate(("m1", "m2")):
             draw = np.random.default_rng(seed)
-            found[:, INDEX[name]] = np.exp(draw.normal(2.25, 0.4, self.batch))
+            rows[:, INDEX[name]] = np.exp(draw.normal(2.25, 0.4, self.batch))
         if self.image_s is not None:
-            found[:, INDEX["n1_1"]] = TIMED + 1000 * self.image_s
-        return found
+            rows[:, INDEX["n1_1"]] = TIMED + 1000 * self.image_s
+        return rows
 
 
 @dataclass(frozen=True)
@@ -118,12 +119,12 @@ class Row:
 
     Attributes
     ----------
-    image_s, batch, stream, parts
+    image_s, batch, stream, jobs
         Of the case.
     seconds
         That a batch took.
     calls
-        That brought its parts.
+        That brought its jobs.
     cpu_s
         Processor time of this process, all of its threads.
     ratio
@@ -135,7 +136,7 @@ class Row:
     image_s: float | None
     batch: int
     stream: bool
-    parts: float
+    jobs: float
     seconds: float
     calls: float
     cpu_s: float
@@ -150,13 +151,13 @@ def settings(pool: str, workers: int) -> RunSettings:
 
 def measure(ways: list[Way], case: Case) -> list[Row]:
     """Render the case's batches in turns, in another order each time."""
-    shapes, taken = case.shapes(), defaultdict(list)
-    with mock.patch.object(batches, "LARGEST_PART", case.largest_part):
+    batch, taken = case.rows(), defaultdict(list)
+    with mock.patch.object(batches, "LARGEST_JOB", case.largest_job):
         for turn in range(case.repetitions):
             first = turn % len(ways)
             for way in ways[first:] + ways[:first]:
                 render = _stream if case.stream else _batches
-                taken[way].append(_one(way, shapes, case.parts(way.workers), render))
+                taken[way].append(_one(way, batch, case.jobs(way.workers), render))
     base = {way.workers: taken[way] for way in ways if way.kind == "local"}
     rows = []
     for way in ways:
@@ -171,7 +172,7 @@ def measure(ways: list[Way], case: Case) -> list[Row]:
                 case.image_s,
                 case.batch,
                 case.stream,
-                case.parts(way.workers),
+                case.jobs(way.workers),
                 seconds,
                 calls,
                 cpu,
@@ -182,38 +183,38 @@ def measure(ways: list[Way], case: Case) -> list[Row]:
 
 
 def _one(
-    way: Way, shapes: np.ndarray, parts: float, render: Callable[[Way, np.ndarray], int]
+    way: Way, rows: np.ndarray, jobs: float, render: Callable[[Way, np.ndarray], int]
 ) -> tuple[float, float, float]:
-    """Render batches of ``parts``.
+    """Render batches of ``jobs``.
 
     Returns
     -------
     seconds, calls, processor
         Of one of them; the processor time is this process's.
     """
-    size = getattr(way.pool, "call_size", None)
+    size = getattr(way.pool.transport, "call_size", None)
     if size is not None:
         size.single = way.kind != "ray"
     calls, cpu, started = size.calls if size else 0, time.process_time(), time.perf_counter()
-    batches = render(way, shapes)
+    batches = render(way, rows)
     took, cpu = time.perf_counter() - started, time.process_time() - cpu
-    calls = (size.calls - calls) / batches if size else parts
+    calls = (size.calls - calls) / batches if size else jobs
     return took / batches, calls, cpu / batches
 
 
-def _batches(way: Way, shapes: np.ndarray) -> int:
+def _batches(way: Way, rows: np.ndarray) -> int:
     """Render batches one after the other, as an estimator does, for :data:`TURN_S` at least; return
     how many."""
     batches, started = 0, time.perf_counter()
     while time.perf_counter() < started + TURN_S:
-        way.pool.render(shapes)
+        way.pool.render(rows)
         batches += 1
     return batches
 
 
-def _stream(way: Way, shapes: np.ndarray) -> int:
+def _stream(way: Way, rows: np.ndarray) -> int:
     """Render :data:`STREAMED` batches in a stream, as ``gdr render`` does; return how many."""
-    for _ in way.pool.stream(np.tile(shapes, (STREAMED, 1))):
+    for _ in way.pool.stream(np.tile(rows, (STREAMED, 1))):
         pass
     return STREAMED
 

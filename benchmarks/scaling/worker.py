@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A render worker, the real one, that can also take a given time instead of rendering.
 
-Where a shape's ``n1_1`` is 1000 or more, what is above is the milliseconds that each image takes.
+Where a row's ``n1_1`` is 1000 or more, what is above is the milliseconds that each image takes.
 The worker then sleeps and gives black images, so that more workers than cores do not get in each
 other's way.
 """
@@ -27,7 +27,7 @@ class TimedService(worker.RenderService):
 
     def answer(self, request):
         """See the base class."""
-        times = request.parameters[:, INDEX["n1_1"]] - TIMED
+        times = request.rows[:, INDEX["n1_1"]] - TIMED
         if times[0] < 0:
             return super().answer(request)
         started, seconds = time.perf_counter(), float(times.sum()) / 1000

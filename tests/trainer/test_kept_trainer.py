@@ -13,9 +13,10 @@ from window_helpers import ENDLESS, SETTINGS, Blender, family, workers
 from blendtorch import lifeline
 from gdr_core import messages
 from gdr_core.messages import RunStatus
-from gdr_core.settings import TargetSettings
+from gdr_core.settings import SceneSettings, TargetSettings
 
 OTHER = replace(SETTINGS, seed=4, training=replace(SETTINGS.training, size=64))
+COARSE = replace(SETTINGS, scene=SceneSettings(options={"grid": (8, 8)}))
 ADVERSARIAL = replace(ENDLESS, training=replace(ENDLESS.training, steps=4))
 
 
@@ -107,6 +108,29 @@ def test_other_workers_are_started_where_the_settings_ask_for_them(blender, chan
     assert len(after) == change.get("workers", 1)
     _, alive = psutil.wait_procs(before, timeout=5)
     assert alive == []
+
+
+def test_a_run_with_another_scene_is_as_if_it_were_the_first(blender):
+    assert done(blender.run(COARSE, "first"))
+    fresh, before = blender.history(), workers(blender.trainer)
+    assert done(blender.run(SETTINGS, "other"))
+    other, between = blender.history(), workers(blender.trainer)
+    assert done(blender.run(COARSE, "again"))
+    assert blender.history() == fresh != other
+    assert not set(between) & {*before, *workers(blender.trainer)}
+
+
+def test_a_resumed_run_has_the_scene_that_it_had(blender, tmp_path):
+    assert done(blender.run(SETTINGS, "whole"))
+    whole = blender.history()
+    begun = replace(SETTINGS, training=replace(SETTINGS.training, steps=3))
+    assert done(blender.run(begun, "begun"))
+    assert blender.history() == whole[:4]
+    assert done(blender.run(COARSE, "between"))
+    blender.out = tmp_path / "begun"
+    blender.start(SETTINGS, resume=True, keep=60.0)
+    assert done(blender.until(lambda m: isinstance(m, messages.Finished)))
+    assert blender.history() == whole
 
 
 def test_a_worker_that_died_meanwhile_is_no_matter(blender):

@@ -10,23 +10,24 @@ import csv
 import signal
 import sys
 import tempfile
-import time
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import psutil
 import pytest
-from pool_helpers import settings, shapes
+from pool_helpers import SCENE, rows, settings, until
 
 from gdr_core.errors import GdrError
 from gdr_core.families import Distribution
-from gdr_core.settings import RunSettings, TargetSettings, TrainingSettings
+from gdr_core.settings import RunSettings, SceneSettings, TargetSettings, TrainingSettings
 from gdr_core.supershape.parameters import INDEX
 from trainer import cli
 from trainer.rendering import blender
 from trainer.rendering.open import open_pool
+from trainer.rendering.workers.dispatcher import Dispatcher
 from trainer.rendering.workers.on_ray import cluster as ray_cluster
-from trainer.rendering.workers.on_ray import pool as ray_pool
+from trainer.rendering.workers.on_ray import transport as ray_transport
 from trainer.rendering.workers.on_ray.calls import CallSize, travelling
 from trainer.run.controls import Controls, Stopped
 from trainer.run.run import Run
@@ -41,7 +42,6 @@ ROOT = Path(__file__).parents[2]
 SCRIPTS = Path(__file__).with_name("scripts")
 DIE = 70.0
 """As in ``scripts/troubled_worker.py``."""
-DEADLINE_S = 60.0
 NO_GDR = """
 import sys
 
@@ -90,7 +90,7 @@ def cluster():
 @pytest.fixture
 def nodes(cluster, monkeypatch):
     """Return a function that adds a node; those that are left at the end are removed."""
-    monkeypatch.setattr(ray_pool, "LOOK_EVERY_S", 0.5)
+    monkeypatch.setattr(ray_transport, "LOOK_EVERY_S", 0.5)
     before = set(cluster.list_all_nodes())
 
     def add(**options):
@@ -104,12 +104,19 @@ def nodes(cluster, monkeypatch):
 @pytest.fixture(scope="module")
 def expected():
     with open_pool(settings(workers=1), lambda: None) as pool:
-        return pool.render(shapes(64))
+        return pool.render(rows(64))
 
 
 def on_cluster(**rendering):
     """Return settings that render on the cluster."""
     return settings(**({"pool": "ray"} | rendering))
+
+
+def settings_here(run: RunSettings) -> RunSettings:
+    """Return the same settings for this computer."""
+    return msgspec.structs.replace(
+        run, rendering=msgspec.structs.replace(run.rendering, pool="local")
+    )
 
 
 def actors() -> list[psutil.Process]:
@@ -123,49 +130,41 @@ def _title(process: psutil.Process) -> str:
     return ""
 
 
-def until(true, render) -> None:
-    """Render until it is true."""
-    deadline = time.monotonic() + DEADLINE_S
-    while not true():
-        assert time.monotonic() < deadline
-        render()
-
-
 def working(pool) -> set[str]:
     """Return the nodes that have workers."""
-    return {worker.node for worker in pool._workers if worker.ready}
+    return {worker.node for worker in pool.workers if worker.ready}
 
 
 def remove_when_busy(cluster, pool, node) -> None:
     """Have the pool's next call to the node be the node's last."""
-    give = pool._give
+    send = pool.transport.send
 
-    def giving(batch):
-        give(batch)
-        if any(worker.node == node.node_id and worker.calls for worker in pool._workers):
-            pool._give = give
+    def sending(worker, jobs, count):
+        send(worker, jobs, count)
+        if worker.node == node.node_id:
+            pool.transport.send = send
             cluster.remove_node(node, allow_graceful=False)
 
-    pool._give = giving
+    pool.transport.send = sending
 
 
 def test_nodes_that_come_and_go_lose_no_request(cluster, nodes, expected):
-    told = []
+    notices = []
 
     def render():
-        np.testing.assert_array_equal(pool.render(shapes(64)), expected)
+        np.testing.assert_array_equal(pool.render(rows(64)), expected)
 
-    with open_pool(on_cluster(workers=0), lambda: None, tell=told.append) as pool:
+    with open_pool(on_cluster(workers=0), lambda: None, notify=notices.append) as pool:
         render()
-        assert len(pool._workers) == 1
+        assert len(pool.workers) == 1
         joined = nodes()
         until(lambda: len(working(pool)) == 2, render)
         remove_when_busy(cluster, pool, joined)
         until(lambda: joined.node_id not in working(pool), render)
         # Its worker has no place any more, once Ray knows that the node will not come back.
-        until(lambda: len(pool._workers) == 1, render)
-        assert len(told) == 1
-        assert "worker of the cluster was lost, and its shapes are rendered again" in told[0]
+        until(lambda: len(pool.workers) == 1, render)
+        assert len(notices) == 1
+        assert "worker of the cluster was lost, and its images are rendered again" in notices[0]
     assert actors() == []
 
 
@@ -173,17 +172,15 @@ def test_nodes_that_come_and_go_lose_no_request(cluster, nodes, expected):
 def test_a_stream_has_the_same_images_though_workers_are_lost(
     cluster, nodes, expected, workers, cpus
 ):
-    told, found = [], 0
+    notices, found = [], 0
     settings = on_cluster(workers=workers, worker_cpus=cpus)
-    with open_pool(settings, lambda: None, tell=told.append) as pool:
+    with open_pool(settings, lambda: None, notify=notices.append) as pool:
         joined = nodes()
-        until(
-            lambda: sum(w.ready for w in pool._workers) == workers, lambda: pool.render(shapes(8))
-        )
+        until(lambda: sum(w.ready for w in pool.workers) == workers, lambda: pool.render(rows(8)))
         # Some seconds long, so that Ray misses the node before all is done.
-        for images in pool.stream(np.tile(shapes(64), (800, 1))):
+        for images in pool.stream(np.tile(rows(64), (800, 1))):
             if not found:
-                assert any(w.node == joined.node_id and w.calls for w in pool._workers)
+                assert any(w.node == joined.node_id and w.calls for w in pool.workers)
                 cluster.remove_node(joined, allow_graceful=False)
             np.testing.assert_array_equal(
                 images, expected[np.arange(found, found + len(images)) % 64]
@@ -191,7 +188,7 @@ def test_a_stream_has_the_same_images_though_workers_are_lost(
             found += len(images)
         assert found == 800 * 64
         assert joined.node_id not in working(pool)
-    assert len(told) == 1
+    assert len(notices) == 1
 
 
 def test_a_run_during_which_a_node_is_killed_is_that_of_this_computer(
@@ -199,35 +196,39 @@ def test_a_run_during_which_a_node_is_killed_is_that_of_this_computer(
 ):
     killed = []
 
-    class Watched(ray_pool.RayPool):
-        def render(self, parameters, lights=None):
-            batches.append(len(parameters))
-            if len(batches) == 3:
-                until(lambda: node.node_id in working(self), self._look_after_and_take)
-                remove_when_busy(cluster, self, node)
-                killed.append(node)
-            return super().render(parameters, lights)
+    def watched(*arguments):
+        pool = Dispatcher(*arguments)
+        render = pool.render
 
-        def _look_after_and_take(self):
-            self._look_after_workers()
-            self._take(ray_pool.Batch(np.empty((0, 12)), None, 32))
+        def watched_render(batch):
+            batches.append(len(batch))
+            if len(batches) == 3:
+                until(lambda: node.node_id in working(pool), lambda: render(rows(2)))
+                remove_when_busy(cluster, pool, node)
+                killed.append(node)
+            return render(batch)
+
+        if arguments[0].rendering.pool == "ray":
+            pool.render = watched_render
+        return pool
 
     def run(pool):
         chosen = RunSettings(
             targets=TargetSettings(hidden={"m1": Distribution(mean=2.25, std=0.1)}, count=32),
+            scene=SCENE,
             training=TrainingSettings(size=32, steps=3),
             rendering=settings(pool=pool, workers=2).rendering,
         )
         Run(chosen, tmp_path / pool, lambda message: None, Controls()).execute()
         with (tmp_path / pool / "history.csv").open(encoding="utf-8") as table:
-            rows = [
+            steps = [
                 {k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(table)
             ]
-        return rows, np.load(tmp_path / pool / "targets.npy")
+        return steps, np.load(tmp_path / pool / "targets.npy")
 
     batches = []
     node = nodes()
-    monkeypatch.setattr("trainer.rendering.pool.RayPool", Watched)
+    monkeypatch.setattr("trainer.rendering.open.Dispatcher", watched)
     (here, targets_here), (there, targets_there) = run("local"), run("ray")
     assert killed == [node]
     assert node not in cluster.list_all_nodes()
@@ -240,20 +241,20 @@ def test_nodes_that_cannot_render_are_named_and_the_others_go_on(nodes, expected
     (tmp_path / "sitecustomize.py").write_text(NO_GDR, encoding="utf-8")
     nodes(env_vars={"GDR_BLENDER": "/does/not/exist"})
     nodes(env_vars={"PYTHONPATH": str(tmp_path)})
-    told = []
-    with open_pool(on_cluster(workers=0), lambda: None, tell=told.append) as pool:
-        until(lambda: len(told) == 2, lambda: pool.render(shapes(8)))
-        assert len(pool._refused) == 2
-        until(lambda: len(pool._workers) == 1, lambda: pool.render(shapes(8)))
-        np.testing.assert_array_equal(pool.render(shapes(64)), expected)
-    said = "\n".join(sorted(told, key=lambda text: "Blender" in text))
+    notices = []
+    with open_pool(on_cluster(workers=0), lambda: None, notify=notices.append) as pool:
+        until(lambda: len(notices) == 2, lambda: pool.render(rows(8)))
+        assert len(pool.transport.nodes.refusals) == 2
+        until(lambda: len(pool.workers) == 1, lambda: pool.render(rows(8)))
+        np.testing.assert_array_equal(pool.render(rows(64)), expected)
+    said = "\n".join(sorted(notices, key=lambda text: "Blender" in text))
     assert "renders nothing: its Python cannot import the code that renders" in said
     assert 'pip install ".[ray,blender]" in its folder' in said
     assert "renders nothing: There is no Blender at /does/not/exist; set GDR_BLENDER" in said
 
 
 def test_a_cluster_with_other_code_is_told_so(cluster, monkeypatch):
-    monkeypatch.setattr(ray_pool, "code_id", lambda: "0.0.9 (12345678)")
+    monkeypatch.setattr(ray_transport, "code_id", lambda: "0.0.9 (12345678)")
     with (
         pytest.raises(
             GdrError,
@@ -262,7 +263,7 @@ def test_a_cluster_with_other_code_is_told_so(cluster, monkeypatch):
         ),
         open_pool(on_cluster(workers=1), lambda: None) as pool,
     ):
-        pool.render(shapes(8))
+        pool.render(rows(8))
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hung"])
@@ -271,54 +272,54 @@ def test_a_lost_actor_is_started_again(cluster, expected, monkeypatch, number):
 
     monkeypatch.setattr(ray_worker, "PULSE_EVERY_S", 0.5)
     monkeypatch.setattr(ray_worker, "PULSE_S", 2.0)
-    monkeypatch.setattr(ray_pool, "TEND_EVERY_S", 0.2)
-    told = []
-    with open_pool(on_cluster(workers=1), lambda: None, tell=told.append) as pool:
-        pool.render(shapes(8))
+    monkeypatch.setattr(ray_transport, "TEND_EVERY_S", 0.2)
+    notices = []
+    with open_pool(on_cluster(workers=1), lambda: None, notify=notices.append) as pool:
+        pool.render(rows(8))
         (victim,) = actors()
         victim.send_signal(number)
-        np.testing.assert_array_equal(pool.render(shapes(64)), expected)
+        np.testing.assert_array_equal(pool.render(rows(64)), expected)
         assert not victim.is_running() or victim.status() == psutil.STATUS_ZOMBIE
-    assert len(told) == 1
+    assert len(notices) == 1
     assert actors() == []
 
 
-def test_shapes_that_no_worker_survives_end_with_the_same_sentence(cluster, monkeypatch):
+def test_an_image_that_no_worker_survives_ends_with_the_same_sentence(cluster, monkeypatch):
     monkeypatch.setattr(blender, "WORKER_SCRIPT", SCRIPTS / "troubled_worker.py")
-    told, bad = [], shapes(40)
+    notices, bad = [], rows(40)
     bad[37, INDEX["n1_1"]] = DIE
-    with open_pool(on_cluster(workers=1), lambda: None, tell=told.append) as pool:
-        with pytest.raises(GdrError, match=r"3 render workers .* shape \(38 of 40\).*exit code 9"):
+    with open_pool(on_cluster(workers=1), lambda: None, notify=notices.append) as pool:
+        with pytest.raises(GdrError, match=r"3 render workers .* image \(38 of 40\).*exit code 9"):
             pool.render(bad)
         # What is left of that batch is in nobody's way.
-        assert len(np.unique(pool.render(shapes(40)).reshape(40, -1), axis=0)) == 40
-        with pytest.raises(GdrError, match=r"12|parameters"):
+        assert len(np.unique(pool.render(rows(40)).reshape(40, -1), axis=0)) == 40
+        with pytest.raises(GdrError, match=r"of shape \(N, 13\)"):
             pool.render(np.zeros((3, 5), np.float32))
-    assert len(told) == 1
-    assert told[0].startswith("On ")
-    assert "its shapes are rendered again: it ended with exit code 9" in told[0]
+    assert len(notices) == 1
+    assert notices[0].startswith("On ")
+    assert "its images are rendered again: it ended with exit code 9" in notices[0]
 
 
 def test_a_cluster_without_room_is_told_so_and_left_at_once(cluster, monkeypatch):
-    monkeypatch.setattr(ray_pool, "NOBODY_TOLD_S", 0.5)
-    told = []
+    monkeypatch.setattr(ray_transport, "NOTICE_NOBODY_S", 0.5)
+    notices = []
 
     def check():
-        if told:
+        if notices:
             raise Stopped
 
     with (
         pytest.raises(Stopped),
-        open_pool(on_cluster(worker_gpus=0.5), check, tell=told.append) as pool,
+        open_pool(on_cluster(worker_gpus=0.5), check, notify=notices.append) as pool,
     ):
-        pool.render(shapes(4))
-    assert "takes 1 CPUs, 0.5 GPUs, 700 MB of memory; waiting for one to join" in told[0]
-    monkeypatch.setattr(ray_pool, "NOBODY_S", 1.0)
+        pool.render(rows(4))
+    assert "takes 1 CPUs, 0.5 GPUs, 700 MB of memory; waiting for one to join" in notices[0]
+    monkeypatch.setattr(ray_transport, "NOBODY_S", 1.0)
     with (
         pytest.raises(GdrError, match=r"within 0 minutes\. Each takes 1 CPUs"),
         open_pool(on_cluster(worker_gpus=0.5), lambda: None) as pool,
     ):
-        pool.render(shapes(4))
+        pool.render(rows(4))
 
 
 def test_the_command_line_renders_on_the_cluster(cluster, tmp_path):
@@ -338,7 +339,7 @@ def test_a_cluster_that_is_joined_already_is_left_as_it_is(cluster):
     ray.init(log_to_driver=False)
     try:
         with open_pool(on_cluster(workers=1), lambda: None) as pool:
-            assert pool.render(shapes(0)).shape == (0, 32, 32, 3)
+            assert pool.render(rows(0)).shape == (0, 32, 32, 3)
         assert ray.is_initialized()
     finally:
         ray.shutdown()
@@ -350,17 +351,37 @@ def test_what_this_process_does_at_a_signal_stays(cluster):
         assert signal.getsignal(signal.SIGTERM) is before
 
 
+def test_workers_of_the_cluster_render_the_scene_of_their_order(cluster, expected):
+    other = msgspec.structs.replace(
+        on_cluster(workers=1), scene=SceneSettings(options={"grid": (8, 8)})
+    )
+    with open_pool(settings_here(other), lambda: None) as pool:
+        coarse = pool.render(rows(64))
+    assert not np.array_equal(coarse, expected)
+    with open_pool(other, lambda: None) as pool:
+        np.testing.assert_array_equal(pool.render(rows(64)), coarse)
+        # The actor that has a Blender for this scene is ordered to start for another one.
+        (worker,) = pool.workers
+        worker._order = ray_transport._order(on_cluster(workers=1))
+        worker.start()
+        np.testing.assert_array_equal(pool.render(rows(64)), expected)
+        worker._order = ray_transport._order(other)
+        worker.start()
+        np.testing.assert_array_equal(pool.render(rows(64)), coarse)
+    assert actors() == []
+
+
 def test_calls_grow_where_the_network_is_slow():
     size = CallSize()
-    assert size.parts(waiting=8, workers=2) == 1
-    size.note(parts=1, seconds=0.1, trip=0.1)
-    assert size.parts(waiting=400, workers=2) == 50
-    assert size.parts(waiting=8, workers=2) == 4
-    assert size.parts(waiting=120, workers=2) == 30
-    assert size.parts(waiting=1, workers=2) == 1
+    assert size.jobs(waiting=8, workers=2) == 1
+    size.note(jobs=1, seconds=0.1, trip=0.1)
+    assert size.jobs(waiting=400, workers=2) == 50
+    assert size.jobs(waiting=8, workers=2) == 4
+    assert size.jobs(waiting=120, workers=2) == 30
+    assert size.jobs(waiting=1, workers=2) == 1
     for _ in range(16):
-        size.note(parts=2, seconds=20.0, trip=None)
-    assert size.parts(waiting=400, workers=2) == 1
+        size.note(jobs=2, seconds=20.0, trip=None)
+    assert size.jobs(waiting=400, workers=2) == 1
 
 
 def test_ray_that_is_not_there_is_named(monkeypatch):

@@ -8,13 +8,13 @@ import time
 
 import numpy as np
 import pytest
-from pool_helpers import settings, shapes, warm_up, workers
+from pool_helpers import LIGHT, rows, settings, until, warm_up, workers
 
 from gdr_core.errors import GdrError
 from trainer.rendering import blender
 from trainer.rendering.open import open_pool
-from trainer.rendering.workers.batch import AHEAD, LARGEST_PART
-from trainer.rendering.workers.local_pool import IN_FLIGHT
+from trainer.rendering.workers.batch import AHEAD, LARGEST_JOB
+from trainer.rendering.workers.dispatcher import IN_FLIGHT
 from trainer.run.controls import Stopped
 
 SETTINGS = settings()
@@ -23,16 +23,16 @@ SETTINGS = settings()
 @pytest.fixture(scope="module")
 def expected():
     with open_pool(settings(workers=1), lambda: None) as pool:
-        return pool.render(shapes(40))
+        return pool.render(rows(40))
 
 
-def test_images_come_back_in_the_order_of_the_parameters(expected):
+def test_images_come_back_in_the_order_of_the_rows(expected):
     assert expected.shape == (40, 32, 32, 3)
     assert len(np.unique(expected.reshape(40, -1), axis=0)) == 40
     with open_pool(SETTINGS, lambda: None) as pool:
-        np.testing.assert_array_equal(pool.render(shapes(40)), expected)
-        np.testing.assert_array_equal(pool.render(shapes(40)[7:8]), expected[7:8])
-        assert pool.render(shapes(0)).shape == (0, 32, 32, 3)
+        np.testing.assert_array_equal(pool.render(rows(40)), expected)
+        np.testing.assert_array_equal(pool.render(rows(40)[7:8]), expected[7:8])
+        assert pool.render(rows(0)).shape == (0, 32, 32, 3)
     assert workers() == []
 
 
@@ -49,15 +49,14 @@ def test_a_lost_worker_is_replaced_and_nothing_is_lost(expected, number):
     with open_pool(SETTINGS, disturb) as pool:
         polls = 10
         # One that still starts is waited for much longer.
-        while not all(worker.ready for worker in pool._workers):
-            pool.render(shapes(8))
+        until(lambda: all(worker.ready for worker in pool.workers), lambda: pool.render(rows(8)))
         victim = workers()[0]
         polls = 0
         for _ in range(30):
-            np.testing.assert_array_equal(pool.render(shapes(40)), expected)
+            np.testing.assert_array_equal(pool.render(rows(40)), expected)
         deadline = time.monotonic() + 20
         while victim.is_running() and time.monotonic() < deadline:
-            pool.render(shapes(4))
+            pool.render(rows(4))
         assert not victim.is_running()
     assert workers() == []
 
@@ -67,18 +66,18 @@ def test_leaving_while_it_waits_leaves_no_process():
         raise Stopped
 
     with pytest.raises(Stopped), open_pool(SETTINGS, stop) as pool:
-        pool.render(shapes(4))
+        pool.render(rows(4))
     assert workers() == []
 
 
 def test_a_stream_has_the_same_images_in_the_same_order(expected):
     with open_pool(settings(workers=1), lambda: None) as pool:
-        many = np.tile(shapes(40), (20, 1))
+        many = np.tile(rows(40), (20, 1))
         found = list(pool.stream(many))
         np.testing.assert_array_equal(np.concatenate(found), np.tile(expected, (20, 1, 1, 1)))
         assert [len(images) for images in found] == [len(images) for images in pool.stream(many)]
         assert len(found) == 13
-        assert list(pool.stream(shapes(0))) == []
+        assert list(pool.stream(rows(0))) == []
 
 
 def test_a_stream_goes_on_when_a_worker_is_lost_and_keeps_its_order(expected):
@@ -86,7 +85,7 @@ def test_a_stream_goes_on_when_a_worker_is_lost_and_keeps_its_order(expected):
         warm_up(pool)
         victim = workers()[0]
         taken = []
-        for images in pool.stream(np.tile(shapes(40), (40, 1))):
+        for images in pool.stream(np.tile(rows(40), (40, 1))):
             taken.append(images)
             if len(taken) == 3:
                 victim.kill()
@@ -96,23 +95,23 @@ def test_a_stream_goes_on_when_a_worker_is_lost_and_keeps_its_order(expected):
 def test_a_stream_waits_for_who_takes_its_images_and_may_be_left(expected):
     with open_pool(SETTINGS, lambda: None) as pool:
         warm_up(pool)
-        made = sum(worker.rendered for worker in pool._workers)
-        stream = pool.stream(np.tile(shapes(40), (500, 1)))
+        made = sum(worker.rendered for worker in pool.workers)
+        stream = pool.stream(np.tile(rows(40), (500, 1)))
         first = next(stream)
         time.sleep(1.0)
         next(stream)
         # 20,000 would be made in some seconds if nobody waited for anybody.
-        ahead = sum(worker.rendered for worker in pool._workers) - made
-        assert ahead <= AHEAD * IN_FLIGHT * 2 * LARGEST_PART
+        ahead = sum(worker.rendered for worker in pool.workers) - made
+        assert ahead <= AHEAD * IN_FLIGHT * 2 * LARGEST_JOB
         shown = np.tile(expected, (2, 1, 1, 1))[: len(first)]
         np.testing.assert_array_equal(first, shown)
-        np.testing.assert_array_equal(pool.render(shapes(40)), expected)
+        np.testing.assert_array_equal(pool.render(rows(40)), expected)
 
 
 def test_what_cannot_be_rendered_gets_a_sentence():
     with (
         open_pool(SETTINGS, lambda: None) as pool,
-        pytest.raises(GdrError, match=r"12|parameters"),
+        pytest.raises(GdrError, match=r"of shape \(N, 13\), not float64 \(\d, 5\)"),
     ):
         pool.render(np.zeros((3, 5), np.float32))
 
@@ -123,36 +122,35 @@ def test_a_computer_without_opengl_is_told_what_to_install(monkeypatch):
         pytest.raises(GdrError, match="apt-get install libegl1 libgl1-mesa-dri"),
         open_pool(SETTINGS, lambda: None) as pool,
     ):
-        pool.render(shapes(2))
+        pool.render(rows(2))
     assert workers() == []
     found = blender.probe("bpy")
     assert not found.ok
     assert found.text == blender.NO_GL
 
 
-def test_lights_are_cut_like_the_shapes(expected):
-    lights = np.arange(40, dtype=np.uint32) // 2
+def test_a_nuisance_is_a_column_like_any_other(expected):
+    lit = rows(40)
+    lit[:, LIGHT] = np.arange(40) // 2
     with open_pool(SETTINGS, lambda: None) as pool:
-        images = pool.render(shapes(40), lights)
-        np.testing.assert_array_equal(pool.render(shapes(40), lights), images)
-        np.testing.assert_array_equal(pool.render(shapes(40), 0 * lights), expected)
-        with pytest.raises(GdrError, match="40 shapes"):
-            pool.render(shapes(40), lights[:39])
+        images = pool.render(lit)
+        np.testing.assert_array_equal(pool.render(lit), images)
+        np.testing.assert_array_equal(pool.render(rows(40)), expected)
     np.testing.assert_array_equal(images[:2], expected[:2])
     assert (np.abs(images.astype(int) - expected)[2:].mean(axis=(1, 2, 3)) > 0.5).all()
 
 
 def test_a_batch_that_is_given_up_leaves_nothing_behind(expected):
     def check():
-        if giving_up and any(worker.parts for worker in pool._workers):
+        if giving_up and any(worker.calls for worker in pool.workers):
             raise Stopped
 
     with open_pool(SETTINGS, check) as pool:
         giving_up = True
         with pytest.raises(Stopped):
-            pool.render(shapes(40)[::-1])
+            pool.render(rows(40)[::-1])
         giving_up = False
-        np.testing.assert_array_equal(pool.render(shapes(40)), expected)
+        np.testing.assert_array_equal(pool.render(rows(40)), expected)
 
 
 def test_a_program_that_is_no_blender_gets_a_sentence():

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Images and parameters belong together, whatever happens to the workers.
 
-Each shape is a tag, which is read back from its image: of all shapes' images, each rendered by
-itself by the renderer in another process, it is like one only. Meanwhile workers are killed,
+Each row is a tag, which is read back from its image: of all rows' images, each rendered by itself
+by the renderer in another process, it is like one only. Meanwhile workers are killed,
 stopped for good, held up for a moment, so that answers come out of order, and renewed.
 """
 
@@ -20,10 +20,11 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from pool_helpers import GRID, SIZE, settings, workers
+from pool_helpers import GRID, SCENE, SIZE, settings, workers
 
-from gdr_core.supershape import parameters
+from gdr_core.supershape.parameters import INDEX
 from trainer.rendering.open import open_pool
+from trainer.rendering.workers.transport import Lost, Rendered
 
 ALONE = Path(__file__).with_name("scripts") / "render_alone.py"
 TAGS = 48
@@ -31,11 +32,11 @@ DEADLINE_S = 400.0
 
 
 def tagged() -> np.ndarray:
-    """Return ``(TAGS, 12)`` shapes, each unlike all others."""
-    batch = np.repeat(parameters.defaults()[None], TAGS, axis=0)
+    """Return ``(TAGS, P)`` rows, each unlike all others."""
+    batch = np.repeat(SCENE.resolve().row()[None], TAGS, axis=0)
     first, second = np.divmod(np.arange(TAGS), 6)
-    batch[:, parameters.INDEX["m1"]] = 2 + first
-    batch[:, parameters.INDEX["m2"]] = 3 + second
+    batch[:, INDEX["m1"]] = 2 + first
+    batch[:, INDEX["m2"]] = 3 + second
     return batch
 
 
@@ -43,8 +44,8 @@ def tagged() -> np.ndarray:
 def alone(tmp_path_factory):
     """Return the images of all tags, each rendered by itself."""
     folder = tmp_path_factory.mktemp("alone")
-    np.save(folder / "shapes.npy", tagged())
-    command = [sys.executable, ALONE, folder / "shapes.npy", folder / "images.npy", SIZE, GRID]
+    np.save(folder / "rows.npy", tagged())
+    command = [sys.executable, ALONE, folder / "rows.npy", folder / "images.npy", SIZE, GRID]
     subprocess.run(list(map(str, command)), check=True, timeout=300, capture_output=True)
     images = np.load(folder / "images.npy").astype(int)
     apart = np.abs(images[:, None] - images[None]).reshape(TAGS, TAGS, -1).max(axis=2)
@@ -53,7 +54,7 @@ def alone(tmp_path_factory):
 
 
 def read_tag(image: np.ndarray, alone: np.ndarray) -> int:
-    """Return the number of the one shape that the image shows."""
+    """Return the number of the one row that the image shows."""
     (found,) = np.flatnonzero((alone == image).all(axis=(1, 2, 3)))
     return int(found)
 
@@ -64,22 +65,25 @@ class Trouble(threading.Thread):
     At the end workers are stopped until one counts as hung: any may be renewed or killed first.
     """
 
-    def __init__(self, pool, told: list[str], seed: int):
+    def __init__(self, pool, notices: list[str], seed: int):
         super().__init__(daemon=True)
         self.done: list[str] = []
         self._pool = pool
         self._random = random.Random(seed)
-        self._told = told
+        self._notices = notices
         self._todo = ["kill"] * 4 + ["stop"] * 3 + ["hold up"] * 4
         self._random.shuffle(self._todo)
+        self._deadline = time.monotonic() + DEADLINE_S
 
     def run(self) -> None:
         for what in self._todo:
             time.sleep(self._random.uniform(0.3, 1.5))
             self._harm(what)
-        while not any("hung" in text for text in self._told):
+        while not any("hung" in text for text in self._notices):
+            if time.monotonic() > self._deadline:
+                raise TimeoutError("No worker counted as hung.")
             victim = self._harm("stop")
-            while psutil.pid_exists(victim):
+            while psutil.pid_exists(victim) and time.monotonic() < self._deadline:
                 time.sleep(0.05)
 
     def _harm(self, what: str) -> int:
@@ -95,22 +99,23 @@ class Trouble(threading.Thread):
 
     def _ready(self) -> list[int]:
         """Return the ids of workers that are ready; waits until there is one."""
-        while True:
-            alive = [worker for worker in list(self._pool._workers) if worker.ready]
+        while time.monotonic() < self._deadline:
+            alive = [worker for worker in list(self._pool.workers) if worker.ready]
             found = [w._process.pid for w in alive if w._process.poll() is None]
             if found:
                 return found
             time.sleep(0.05)
+        raise TimeoutError("No worker got ready.")
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="Processes cannot be stopped here")
 def test_every_image_is_that_of_its_parameters(alone):
-    shapes, generator = tagged(), np.random.default_rng(1)
-    told, order = [], []
-    with open_pool(settings(recycle_after=60), lambda: None, tell=told.append) as pool:
-        _note_order(pool, order)
-        pool.render(shapes)
-        trouble = Trouble(pool, told, seed=2)
+    rows, generator = tagged(), np.random.default_rng(1)
+    notices, order, losses = [], [], []
+    with open_pool(settings(recycle_after=60), lambda: None, notify=notices.append) as pool:
+        _note_events(pool, order, losses)
+        pool.render(rows)
+        trouble = Trouble(pool, notices, seed=2)
         trouble.start()
         started, more = time.monotonic(), 3
         while trouble.is_alive() or more:
@@ -118,27 +123,31 @@ def test_every_image_is_that_of_its_parameters(alone):
             more -= not trouble.is_alive()
             asked = generator.integers(TAGS, size=generator.integers(1, 60))
             if generator.random() < 0.5:
-                images = pool.render(shapes[asked])
+                images = pool.render(rows[asked])
             else:
-                images = [image for some in pool.stream(shapes[asked]) for image in some]
+                images = [image for some in pool.stream(rows[asked]) for image in some]
             assert [read_tag(image, alone) for image in images] == asked.tolist()
     assert workers() == []
     assert len(trouble.done) >= 11
-    # Seven were lost, and some were renewed.
-    assert next(pool._instances) > 2 + 7
-    assert {text.split(" and ")[0] for text in told} == {
+    # Each that was lost was replaced, and others were renewed.
+    assert len(losses) >= 3
+    assert next(pool.transport._instances) > 2 + len(losses)
+    assert {text.split(" and ")[0] for text in notices} == {
         "A render worker was lost",
         "A render worker hung",
     }
     assert any(later < earlier for earlier, later in itertools.pairwise(order))
 
 
-def _note_order(pool, order: list[int]) -> None:
-    """Have the numbers of the requests noted in the order in which they are answered."""
-    take = pool._take_answer
+def _note_events(pool, order: list[int], losses: list[Lost]) -> None:
+    """Have the numbers of the requests noted in the order of their answers, and all losses."""
+    take = pool._take
 
-    def noting(worker, message, batch):
-        order.append(message.id)
-        take(worker, message, batch)
+    def noting(event, batch):
+        if isinstance(event, Rendered):
+            order.append(event.call.id)
+        if isinstance(event, Lost):
+            losses.append(event)
+        take(event, batch)
 
-    pool._take_answer = noting
+    pool._take = noting

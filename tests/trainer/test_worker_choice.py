@@ -10,9 +10,8 @@ import numpy as np
 import psutil
 import pytest
 
-from gdr_core.errors import GdrError
 from trainer.rendering.workers import memory, patience
-from trainer.rendering.workers.batch import LARGEST_PART, Batch, cuts, largest_part, most_ahead
+from trainer.rendering.workers.batch import LARGEST_JOB, Batch, cuts, largest_job, most_ahead
 from trainer.rendering.workers.choice import (
     choose_workers,
     drawing_threads,
@@ -67,105 +66,119 @@ def test_workers_share_the_cores(monkeypatch):
 
 @pytest.mark.parametrize("workers", [1, 2, 3, 8, 100])
 @pytest.mark.parametrize("count", [*range(0, 10), 20, 63, 64, 65, 127, 128, 129, 1000])
-def test_parts_are_even_and_cover_the_batch(count, workers):
+def test_jobs_are_even_and_cover_the_batch(count, workers):
     rows = np.arange(count)
-    parts = [rows[part] for part in cuts(count, workers)]
-    assert [*np.concatenate([rows[:0], *parts])] == [*rows]
-    sizes = {len(part) for part in parts}
+    jobs = [rows[span] for span in cuts(count, workers)]
+    assert [*np.concatenate([rows[:0], *jobs])] == [*rows]
+    sizes = {len(job) for job in jobs}
     assert not sizes or (max(sizes) - min(sizes) <= 1 and min(sizes) >= 1)
-    assert all(size <= LARGEST_PART for size in sizes)
-    assert len(parts) == count or len(parts) % workers == 0
-    assert len(parts) <= max(workers, 2 * count / LARGEST_PART + workers)
+    assert all(size <= LARGEST_JOB for size in sizes)
+    assert len(jobs) == count or len(jobs) % workers == 0
+    assert len(jobs) <= max(workers, 2 * count / LARGEST_JOB + workers)
 
 
 def test_heavy_renders_are_shared_one_by_one():
-    largest = largest_part("cycles", 64)
-    assert [part.stop - part.start for part in cuts(64, 2, largest)] == [1] * 64
-    batch = Batch(np.zeros((13, 12)), None, 4, largest=largest)
-    assert [len(part) for part in batch.waiting] == [1] * 13
+    largest = largest_job("cycles", 64)
+    assert [span.stop - span.start for span in cuts(64, 2, largest)] == [1] * 64
+    batch = Batch(np.zeros((13, 13)), 4, largest=largest)
+    assert [len(job) for job in batch.waiting] == [1] * 13
 
 
 def test_large_images_are_not_asked_for_by_the_hundred():
-    assert largest_part("fast", 64) == LARGEST_PART
-    assert [largest_part("solid", size) for size in (256, 512, 1024, 2048)] == [64, 16, 4, 1]
+    assert largest_job("fast", 64) == LARGEST_JOB
+    assert [largest_job("solid", size) for size in (256, 512, 1024, 2048)] == [64, 16, 4, 1]
 
 
 def test_a_batch_is_complete_when_nothing_is_missing():
-    shapes = np.random.default_rng(0).random((20, 12))
-    lights = np.arange(20, dtype=np.uint32)
-    batch = Batch(shapes, lights, 4)
+    rows = np.random.default_rng(0).random((20, 13))
+    batch = Batch(rows, 4, workers=3)
     while batch.missing:
-        part = batch.hand_out()
-        np.testing.assert_array_equal(part.parameters, shapes[part.rows].astype(np.float32))
-        np.testing.assert_array_equal(part.lights, lights[part.rows])
-        images = np.full((len(part), 4, 4, 3), part.lights[0], np.uint8)
-        assert batch.fits(part, images)
-        assert not batch.fits(part, images[1:])
-        assert not batch.fits(part, images.astype(float))
-        batch.put(part, images)
+        job = batch.hand_out()
+        np.testing.assert_array_equal(job.rows, rows[job.span])
+        batch.put([job], [images_of(job)])
     assert not batch.waiting
-    with pytest.raises(GdrError, match="20 shapes"):
-        Batch(shapes, lights[:19], 4)
+    assert len(batch.together(batch.finished())) == 20
 
 
-def test_parts_that_cost_workers_are_cut_down_to_the_shape_that_is_to_blame():
-    shapes = np.random.default_rng(0).random((40, 12))
-    lights = np.arange(40, dtype=np.uint32)
-    batch = Batch(shapes, lights, 4, workers=2)
-    kept, part = batch.hand_out(), batch.hand_out()
-    part.losses = 1
-    several = batch.pieces(part)
+@pytest.mark.parametrize("lengths", [(20,), (1, 18, 1), (7, 7, 6), (13, 7)])
+def test_the_images_of_several_jobs_may_be_divided_in_any_way(lengths):
+    batch = Batch(np.zeros((40, 13)), 4, workers=6)
+    others, jobs = [], []
+    while batch.waiting:
+        others.append(batch.hand_out())
+        jobs.append(batch.hand_out())
+    assert [len(job) for job in jobs] == [7, 6, 7]
+    batch.put(jobs, np.split(np.concatenate(list(map(numbered, jobs))), np.cumsum(lengths)[:-1]))
+    for job in others:
+        batch.put([job], [numbered(job)])
+    assert batch.missing == 0
+    assert batch.together(batch.finished())[:, 0, 0, 0].tolist() == [*range(40)]
+
+
+def numbered(job):
+    """Return images that each have the number of their row."""
+    numbers = np.arange(job.span.start, job.span.stop, dtype=np.uint8)
+    return np.tile(numbers[:, None, None, None], (1, 4, 4, 3))
+
+
+def test_jobs_that_cost_workers_are_cut_down_to_the_image_that_is_to_blame():
+    rows = np.random.default_rng(0).random((40, 13))
+    batch = Batch(rows, 4, workers=2)
+    kept, job = batch.hand_out(), batch.hand_out()
+    job.losses, job.lost_at = 1, ("here",)
+    several = batch.pieces(job)
     assert [len(piece) for piece in several] == [6, 7, 7]
     assert batch.missing == 4
     several[1].losses = 2
     single = batch.pieces(several[1])
     assert batch.missing == 10
     for piece in (several[0], *single, several[2]):
-        batch.put(piece, np.full((len(piece), 4, 4, 3), piece.lights[0], np.uint8))
-        np.testing.assert_array_equal(piece.parameters, shapes[piece.rows].astype(np.float32))
+        batch.put([piece], [numbered(piece)])
+        np.testing.assert_array_equal(piece.rows, rows[piece.span])
         assert piece.losses >= 1
-    batch.put(kept, np.zeros((20, 4, 4, 3), np.uint8))
+        assert piece.lost_at == ("here",)
+    batch.put([kept], [np.zeros((20, 4, 4, 3), np.uint8)])
     assert batch.missing == 0
     images = batch.together(batch.finished())
     assert images[26:33, 0, 0, 0].tolist() == [*range(26, 33)]
-    assert single[0].in_words(40) == "shape (27 of 40)"
-    assert several[2].in_words(40) == "shapes (34 to 40 of 40)"
+    assert single[0].in_words(40) == "image (27 of 40)"
+    assert several[2].in_words(40) == "images (34 to 40 of 40)"
 
 
-def test_lost_parts_are_next_in_their_order():
-    batch = Batch(np.zeros((40, 12)), None, 4, workers=8)
+def test_lost_jobs_are_next_in_their_order():
+    batch = Batch(np.zeros((40, 13)), 4, workers=8)
     first, second, third = (batch.hand_out() for _ in range(3))
-    second.wanted = False
-    batch.put_back([first, second, third])
+    batch.put_back([third, first])
     assert batch.waiting[0] is first
     assert batch.waiting[1] is third
     assert len(batch.waiting) == 7
+    assert second not in batch.waiting
 
 
-def images_of(part):
-    return np.full((len(part), 4, 4, 3), part.rows.start, np.uint8)
+def images_of(job):
+    return np.full((len(job), 4, 4, 3), job.span.start, np.uint8)
 
 
 def test_images_are_given_away_in_their_order_as_soon_as_they_are_there():
-    batch = Batch(np.zeros((40, 12)), None, 4, workers=4)
-    parts = [batch.hand_out() for _ in range(4)]
-    batch.put(parts[1], images_of(parts[1]))
+    batch = Batch(np.zeros((40, 13)), 4, workers=4)
+    jobs = [batch.hand_out() for _ in range(4)]
+    batch.put([jobs[1]], [images_of(jobs[1])])
     assert list(batch.finished()) == []
-    batch.put(parts[0], images_of(parts[0]))
+    batch.put([jobs[0]], [images_of(jobs[0])])
     assert [images[0, 0, 0, 0] for images in batch.finished()] == [0, 10]
     assert list(batch.finished()) == []
-    for part in (parts[3], *batch.pieces(parts[2])):
-        batch.put(part, images_of(part))
+    for job in (jobs[3], *batch.pieces(jobs[2])):
+        batch.put([job], [images_of(job)])
     assert [len(images) for images in batch.finished()] == [5, 5, 10]
     assert batch.missing == 0
 
 
 def test_no_more_is_handed_out_than_may_be_ahead_of_the_images_that_are_next():
-    batch = Batch(np.zeros((100, 12)), None, 4, workers=10)
+    batch = Batch(np.zeros((100, 13)), 4, workers=10)
     batch.ahead = 25
     first, second = batch.hand_out(), batch.hand_out()
     assert not batch.may_hand_out
-    batch.put(second, images_of(second))
+    batch.put([second], [images_of(second)])
     assert [*batch.finished()] == []
     assert not batch.may_hand_out
     # The one that all wait for may be handed out, in however many pieces.
@@ -174,7 +187,7 @@ def test_no_more_is_handed_out_than_may_be_ahead_of_the_images_that_are_next():
     for _ in range(2):
         assert batch.may_hand_out
         piece = batch.hand_out()
-        batch.put(piece, images_of(piece))
+        batch.put([piece], [images_of(piece)])
         assert not batch.may_hand_out
         assert [*batch.finished()]
     batch.ahead = 25
@@ -183,20 +196,20 @@ def test_no_more_is_handed_out_than_may_be_ahead_of_the_images_that_are_next():
 
 def test_what_all_wait_for_is_next_whoever_is_lost_first():
     """A cluster may lose workers in any order, and be smaller then."""
-    batch = Batch(np.zeros((100, 12)), None, 4, workers=10)
+    batch = Batch(np.zeros((100, 13)), 4, workers=10)
     batch.ahead = 60
-    parts = [batch.hand_out() for _ in range(6)]
-    for part in parts[4:]:
-        batch.put(part, images_of(part))
+    jobs = [batch.hand_out() for _ in range(6)]
+    for job in jobs[4:]:
+        batch.put([job], [images_of(job)])
     batch.ahead = 20
-    batch.put_back([parts[0], parts[2]])
-    batch.put_back([parts[1], parts[3]])
-    assert [part.rows.start for part in batch.waiting] == [0, 10, 20, 30, 60, 70, 80, 90]
+    batch.put_back([jobs[0], jobs[2]])
+    batch.put_back([jobs[1], jobs[3]])
+    assert [job.span.start for job in batch.waiting] == [0, 10, 20, 30, 60, 70, 80, 90]
     found = []
     while batch.missing:
         assert batch.may_hand_out
-        part = batch.hand_out()
-        batch.put(part, images_of(part))
+        job = batch.hand_out()
+        batch.put([job], [images_of(job)])
         found += [images[0, 0, 0, 0] for images in batch.finished()]
     assert found == [*range(0, 100, 10)]
 

@@ -30,6 +30,7 @@ SETTINGS = RunSettings(
     rendering=RenderSettings(workers=1),
 )
 ENDLESS = RunSettings(
+    scene=SETTINGS.scene,
     targets=SETTINGS.targets,
     training=TrainingSettings(estimator="adversarial", size=32, batch=8, steps=1_000_000),
     rendering=SETTINGS.rendering,

@@ -105,7 +105,7 @@ def run(args: argparse.Namespace) -> int:
             bar.say(f"There already: {_images(min(dataset.there, args.count))}")
             rows = dataset.begin(drawing.rows(args.count, args.seed))
         if rows is None or len(rows):
-            with open_pool(settings, lambda: None, tell=bar.say) as pool:
+            with open_pool(settings, lambda: None, notify=bar.say) as pool:
                 if rows is None:
                     rows = dataset.begin(
                         drawing.rows(args.count, args.seed)

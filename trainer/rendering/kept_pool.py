@@ -7,7 +7,6 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 from msgspec.structs import replace
 
@@ -16,40 +15,15 @@ from gdr_core.settings import RenderSettings, RunSettings
 
 from .open import open_pool
 from .pool import RenderPool
+from .workers.dispatcher import Dispatcher
+from .workers.notices import Notify
 
 log = logging.getLogger(__name__)
 
-REST_S = 1.0
+IDLE_S = 1.0
 """How long workers may take to finish what nobody wants any more; else they are not kept."""
 _ASKED_FOR = ("samples",)
 """Settings that go with each request, so that any worker will do."""
-
-
-@runtime_checkable
-class Lasting(Protocol):
-    """A render pool that can work for one run after the other."""
-
-    def rest(self, seconds: float) -> bool:
-        """Finish with a run; return whether the pool is good for another one.
-
-        What was asked for and is still on its way is taken in and dropped, for at most so many
-        seconds. The run's callbacks are not called any more.
-        """
-
-    def serve(
-        self,
-        settings: RunSettings,
-        check: Callable[[], None],
-        log_dir: Path,
-        tell: Callable[[str], None],
-    ) -> None:
-        """Begin with another run; the arguments are those of :func:`.open_pool`.
-
-        Raises
-        ------
-        GdrError
-            It is good for none.
-        """
 
 
 class KeptPool:
@@ -64,7 +38,7 @@ class KeptPool:
     def __init__(self) -> None:
         self.keeps = True
         self._open = ExitStack()
-        self._pool: RenderPool | None = None
+        self._pool: Dispatcher | None = None
         self._needs: tuple[str, RenderSettings] | None = None
 
     def __enter__(self) -> KeptPool:
@@ -79,15 +53,15 @@ class KeptPool:
         settings: RunSettings,
         check: Callable[[], None],
         log_dir: Path,
-        tell: Callable[[str], None] = log.warning,
+        notify: Notify = log.warning,
     ) -> Iterator[RenderPool]:
         """Be :func:`.open_pool` to a run: give it the pool of the last one, or open another.
 
         Where the pool is kept it is open still when the run ends, and :meth:`rest` is to be called.
         """
-        if not self._hand_over(settings, check, log_dir, tell):
+        if not self._hand_over(settings, check, log_dir, notify):
             self.close()
-            self._pool = self._open.enter_context(open_pool(settings, check, log_dir, tell))
+            self._pool = self._open.enter_context(open_pool(settings, check, log_dir, notify))
             self._needs = _needs(settings)
         try:
             yield self._pool
@@ -97,7 +71,7 @@ class KeptPool:
 
     def rest(self) -> None:
         """Keep the pool for the next run if it is good for one, else close it."""
-        if not (isinstance(self._pool, Lasting) and self._pool.rest(REST_S)):
+        if self._pool is None or not self._pool.idle(IDLE_S):
             self.close()
 
     def close(self) -> None:
@@ -107,11 +81,11 @@ class KeptPool:
 
     def _hand_over(self, settings: RunSettings, *of_the_run: object) -> bool:
         """Return whether there is a pool with the workers that the settings ask for."""
-        # One that was not at rest may still be at work for the last run.
-        if self._pool is None or self._needs != _needs(settings) or not self._pool.rest(0.0):
+        # One that was not idle may still be at work for the last run.
+        if self._pool is None or self._needs != _needs(settings) or not self._pool.idle(0.0):
             return False
         try:
-            self._pool.serve(settings, *of_the_run)
+            self._pool.reuse(settings, *of_the_run)
         except GdrError as error:
             log.info("The render workers of the last run are of no use: %s", error)
             return False

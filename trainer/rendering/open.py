@@ -11,9 +11,11 @@ from pathlib import Path
 
 from gdr_core.settings import RunSettings
 
-from .pool import RenderPool
-from .workers.local_pool import LocalPool
-from .workers.on_ray.pool import RayPool
+from .workers.dispatcher import Dispatcher
+from .workers.local_transport import LocalTransport
+from .workers.notices import Notices, Notify
+from .workers.on_ray.transport import RayTransport
+from .workers.transport import Transport
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +25,8 @@ def open_pool(
     settings: RunSettings,
     check: Callable[[], None],
     log_dir: Path | None = None,
-    tell: Callable[[str], None] = log.warning,
-) -> Iterator[RenderPool]:
+    notify: Notify = log.warning,
+) -> Iterator[Dispatcher]:
     """Start the render workers that the settings ask for, and end them afterwards.
 
     Parameters
@@ -33,17 +35,17 @@ def open_pool(
         Called while waiting; may raise to leave.
     log_dir
         Where the output of workers on this computer goes; a temporary folder when None.
-    tell
+    notify
         Called with what a person should know of the workers, a sentence without its full stop.
     """
     with ExitStack() as stack:
         if settings.rendering.pool == "ray":
-            pool = RayPool(settings, check, tell)
+            transport: Transport = RayTransport(settings, Notices(notify))
         else:
             if log_dir is None:
                 # On Windows what just ended may still have a file open.
                 scratch = tempfile.TemporaryDirectory(prefix="gdr-", ignore_cleanup_errors=True)
                 log_dir = Path(stack.enter_context(scratch))
-            pool = LocalPool(settings, check, log_dir, tell)
-        stack.callback(pool.close)
-        yield pool
+            transport = LocalTransport(settings, log_dir, Notices(notify))
+        stack.callback(transport.close)
+        yield Dispatcher(settings, transport, check)

@@ -26,7 +26,7 @@ class RenderPool(Protocol):
 
         How many there are at a time is the pool's to say. Its workers are kept busy while the
         caller does something with them, and wait for one that is slow: images ahead of the next
-        are few, whatever ``N``. Who leaves early loses nothing but the rest.
+        are few, whatever ``N``. It may be left early.
 
         Yields
         ------

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A render worker, the real one, to which some shapes do harm.
+"""A render worker, the real one, to which some rows do harm.
 
-What a shape does is in its ``n1_1`` (the numbers below). The environment's ``GDR_TEST_ONCE`` is a
+What a row does is in its ``n1_1`` (the numbers below). The environment's ``GDR_TEST_ONCE`` is a
 folder: what is done is noted there and not done again, by no worker.
 """
 
@@ -38,7 +38,7 @@ def again(trouble: float) -> bool:
 
 class TroubledService(worker.RenderService):
     def answer(self, request):
-        troubles = set(request.parameters[:, INDEX["n1_1"]].tolist())
+        troubles = set(request.rows[:, INDEX["n1_1"]].tolist())
         if DIE in troubles and again(DIE):
             os._exit(9)
         if HANG in troubles and again(HANG):

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Render workers: separate Blenders that are watched and replaced.
 
-:mod:`.local_pool` is the pool, :mod:`.worker` one worker. How many there are is in :mod:`.choice`,
-how a batch is divided in :mod:`.batch`, how long an answer may take in :mod:`.patience`, how much
-memory there is and is used in :mod:`.memory`. The same on a Ray cluster: :mod:`.on_ray`.
+:mod:`.dispatcher` hands jobs to the workers of a :mod:`.transport`, of which there are two:
+:mod:`.local_transport` for this computer, with a Blender in each :mod:`.local_worker`, and
+:mod:`.on_ray` for a cluster. :mod:`.choice` sets the number of workers, :mod:`.batch` cuts a batch
+into jobs, :mod:`.patience` limits the time of an answer, :mod:`.memory` measures memory, and
+:mod:`.notices` notifies a person.
 """

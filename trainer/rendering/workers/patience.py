@@ -12,7 +12,7 @@ FIRST_ANSWER_S = 300.0
 UNKNOWN_IMAGE_S = 120.0
 """For each image while none has been measured ..."""
 UNKNOWN_S = 960.0
-"""... and at most; who has many of them in a request takes milliseconds for one."""
+"""... and at most; a renderer with many in a request takes milliseconds for one."""
 TIMES_MEASURED = 20.0
 """Times the measured seconds for each image ..."""
 LEAST_S = 60.0

@@ -18,10 +18,10 @@ class RenderActor:
     """One render worker on a node. Orders and answers are plain data."""
 
     def __init__(self) -> None:
-        self._host = None
+        self._host = self._order = None
 
     def start(self, order: dict[str, Any]) -> dict[str, Any]:
-        """Start the worker, if there is none yet, and say what it is.
+        """Start the worker, if there is none of this order yet, and say what it is.
 
         Parameters
         ----------
@@ -51,22 +51,23 @@ class RenderActor:
                 "trouble": f"it has gdr {same_code.code_id()}, and this computer "
                 f"{order['code']}. Install the same version on both, and restart Ray on the node."
             }
-        if self._host is None:
+        if self._order != order:
+            self.stop()
             try:
-                self._host = host.RayHost(order)
+                self._host, self._order = host.RayHost(order), order
             except GdrError as error:
                 return answer | {"trouble": str(error)}
         return answer | self._host.description
 
-    def render(self, parts: list[dict[str, Any]], count: int) -> tuple:
+    def render(self, jobs: list[dict[str, Any]], count: int) -> tuple:
         """See :meth:`.host.RayHost.render`."""
-        return self._host.render(parts, count)
+        return self._host.render(jobs, count)
 
     def pulse(self) -> None:
         """Answer, which a process that hangs does not."""
 
     def stop(self) -> None:
         """End the worker and tidy up."""
-        host, self._host = self._host, None
+        host, self._host, self._order = self._host, None, None
         if host is not None:
             host.close()

@@ -11,7 +11,7 @@ from ..batch import cuts
 
 HIDE = 50.0
 """Times its own round trip that a call should render."""
-MOST_PARTS = 64
+MOST_JOBS = 64
 _REMEMBERED = 16
 _MESSAGE_BYTES = 96 * 1024
 """What is smaller than 100 KiB travels in Ray's own messages, past the nodes' object stores."""
@@ -35,35 +35,35 @@ def travelling(count: int, size: int) -> list[slice]:
 class CallSize:
     """Follows the measured round trip and render time.
 
-    One part a call shares a batch most evenly. Where a part takes not much longer than the call
+    One job a call shares a batch most evenly. Where a job takes not much longer than the call
     that brings it, more of them travel together, until the round trip is a fiftieth of what they
     take or workers would go short.
     """
 
     def __init__(self) -> None:
         self._trips: deque[float] = deque(maxlen=_REMEMBERED)
-        self._parts: deque[float] = deque(maxlen=_REMEMBERED)
+        self._jobs: deque[float] = deque(maxlen=_REMEMBERED)
 
-    def note(self, parts: int, seconds: float, trip: float | None) -> None:
-        """Take in that ``parts`` took ``seconds`` there.
+    def note(self, jobs: int, seconds: float, trip: float | None) -> None:
+        """Take in that ``jobs`` took ``seconds`` there.
 
         Parameters
         ----------
         trip
             Seconds that the call took on top; None where it had to wait for another one.
         """
-        self._parts.append(seconds / parts)
+        self._jobs.append(seconds / jobs)
         if trip is not None:
             self._trips.append(max(0.0, trip))
 
-    def parts(self, waiting: int, workers: int) -> int:
-        """Return how many of the ``waiting`` parts the next call to one of ``workers`` brings."""
+    def jobs(self, waiting: int, workers: int) -> int:
+        """Return how many of the ``waiting`` jobs the next call to one of ``workers`` brings."""
         if not self._trips:
             return 1
-        hidden = math.ceil(HIDE * self.trip_s / max(self.part_s, 1e-6))
+        hidden = math.ceil(HIDE * self.trip_s / max(self.job_s, 1e-6))
         share = max(1, math.ceil(waiting / workers))
         # Calls as large as each other, so that workers end together.
-        calls = math.ceil(share / max(1, min(hidden, MOST_PARTS)))
+        calls = math.ceil(share / max(1, min(hidden, MOST_JOBS)))
         return math.ceil(share / calls)
 
     @property
@@ -72,6 +72,6 @@ class CallSize:
         return statistics.median(self._trips) if self._trips else math.nan
 
     @property
-    def part_s(self) -> float:
-        """Seconds that a part takes on a node; NaN while unknown."""
-        return statistics.median(self._parts) if self._parts else math.nan
+    def job_s(self) -> float:
+        """Seconds that a job takes on a node; NaN while unknown."""
+        return statistics.median(self._jobs) if self._jobs else math.nan

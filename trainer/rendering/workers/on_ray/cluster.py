@@ -10,12 +10,14 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 
 from gdr_core.errors import GdrError
 from gdr_core.shared_names import RAY_ADDRESS
+
+from ..notices import Notify
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +52,7 @@ class Cluster:
 
     Parameters
     ----------
-    tell
+    notify
         Called with what a person should know, a sentence without its full stop.
 
     Raises
@@ -59,11 +61,11 @@ class Cluster:
         Ray is not installed, or no cluster can be reached.
     """
 
-    def __init__(self, tell: Callable[[str], None]):
+    def __init__(self, notify: Notify):
         self.ray = import_ray()
         self._joined = not self.ray.is_initialized()
         if self._joined:
-            self._join(tell)
+            self._join(notify)
 
     def nodes(self) -> list[Node]:
         """Return the nodes that are there now."""
@@ -76,7 +78,7 @@ class Cluster:
         if self._joined:
             self.ray.shutdown()
 
-    def _join(self, tell: Callable[[str], None]) -> None:
+    def _join(self, notify: Notify) -> None:
         address = os.environ.get(RAY_ADDRESS, "")
         if address not in _WITHOUT_ADDRESS:
             _check_reachable(address)
@@ -98,7 +100,7 @@ class Cluster:
             ) from error
         log.info("Joined the Ray cluster at %s", self.ray.get_runtime_context().gcs_address)
         if len(self.nodes()) == 1 and not address:
-            tell(
+            notify(
                 f"Ray renders on this computer alone; set {_WHERE} to the address of a cluster to "
                 f"render there"
             )

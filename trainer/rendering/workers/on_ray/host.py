@@ -18,8 +18,10 @@ from gdr_core import settings
 from gdr_core.errors import GdrError
 
 from ... import blender
-from ..batch import Batch, Part
-from ..local_pool import LocalPool, NoWorkerStarts
+from ..batch import Batch, RenderJob
+from ..dispatcher import Dispatcher
+from ..local_transport import LocalTransport, NoWorkerStarts
+from ..notices import Notices
 from .calls import travelling
 from .same_code import ROOT
 
@@ -44,13 +46,11 @@ class RayHost:
         self._logs = tempfile.TemporaryDirectory(prefix="gdr-", ignore_cleanup_errors=True)
         run = settings.from_dict(order["settings"])
         self._size = run.training.size
-        self._pool = LocalPool(
-            run,
-            lambda: None,
-            Path(self._logs.name),
-            self._notices.append,
-            cores=max(1.0, run.rendering.worker_cpus),
+        notices = Notices(self._notices.append)
+        self._workers = LocalTransport(
+            run, Path(self._logs.name), notices, cores=max(1.0, run.rendering.worker_cpus)
         )
+        self._pool = Dispatcher(run, self._workers, lambda: None)
         try:
             self._pool.wait_until_ready()
         except BaseException:
@@ -60,41 +60,43 @@ class RayHost:
     @property
     def description(self) -> dict[str, str]:
         """What the worker said of itself."""
-        said = self._pool.greeting
-        return {"blender": said.blender, "device": said.device}
+        greeting = self._workers.greeting
+        return {"blender": greeting.blender, "device": greeting.device}
 
-    def render(self, parts: list[dict[str, Any]], count: int) -> tuple:
-        """Render some parts of a batch of ``count`` shapes.
+    def render(self, jobs: list[dict[str, Any]], count: int) -> tuple:
+        """Render some jobs of a batch of ``count`` images.
 
         Parameters
         ----------
-        parts
+        jobs
             Each with ``first`` (its place in the batch) and ``rows``.
 
         Returns
         -------
         tuple
-            A dictionary, then the images of all parts, cut as :func:`.calls.travelling` has it. In
-            the former, ``trouble`` is empty, or a
-            sentence, with ``to_blame``, which is ``shapes`` or ``node``, and no images;
-            ``seconds`` is what this took, of which the worker spent ``rendering``; ``notices`` are
-            for a person.
+            A dictionary, then the images of all jobs, cut as :func:`.calls.travelling` has it.
+            ``trouble`` is a sentence where there are no images, and else empty; ``to_blame`` is
+            ``images`` or ``node`` then; ``seconds`` is what this took, of which the worker spent
+            ``rendering``; ``notices`` are for a person.
         """
         started, rendered = time.perf_counter(), self._pool.seconds_rendering
-        todo = [Part(slice(p["first"], p["first"] + len(p["rows"])), p["rows"]) for p in parts]
-        batch = Batch.of_parts(todo, count, self._size)
+        todo = [
+            RenderJob(slice(job["first"], job["first"] + len(job["rows"])), job["rows"])
+            for job in jobs
+        ]
+        batch = Batch.of_jobs(todo, count, self._size)
         answer: dict[str, Any] = {"trouble": "", "to_blame": ""}
         together = travelling(sum(map(len, todo)), self._size)
         images: list[np.ndarray | None] = [None] * len(together)
         try:
             self._pool.render_batch(batch)
-            pieces = [piece for part in todo for piece in batch.images_of(part)]
-            found = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
-            images = [found[rows] for rows in together]
+            pieces = [piece for job in todo for piece in batch.images_of(job)]
+            whole = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+            images = [whole[rows] for rows in together]
         except NoWorkerStarts as error:
             answer |= {"trouble": str(error), "to_blame": "node"}
         except GdrError as error:
-            answer |= {"trouble": str(error), "to_blame": "shapes"}
+            answer |= {"trouble": str(error), "to_blame": "images"}
         notices, self._notices[:] = list(self._notices), []
         answer |= {
             "seconds": time.perf_counter() - started,

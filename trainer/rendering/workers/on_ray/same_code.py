@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which version of this code a computer has: what its nodes must have in common to render alike."""
+"""The version of this code on a computer, which nodes must have in common to render alike."""
 
 from __future__ import annotations
 
@@ -20,8 +20,7 @@ def code_id() -> str:
     """
     digest = hashlib.sha256()
     for package in _PACKAGES:
-        found = ROOT / package
-        for path in [found] if found.is_file() else sorted(found.rglob("*.py")):
+        for path in sorted((ROOT / package).rglob("*.py")):
             digest.update(path.relative_to(ROOT).as_posix().encode())
             digest.update(path.read_bytes().replace(b"\r\n", b"\n"))
     return f"{__version__} ({digest.hexdigest()[:8]})"

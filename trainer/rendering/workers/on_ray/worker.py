@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One render worker of the cluster, seen from here: a Ray actor and what it was asked for."""
+"""One render worker of the cluster, seen from here: a Ray actor and its calls."""
 
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import ray
 
-from ..batch import Part
+from ..batch import RenderJob
 from ..patience import Stopwatch
+from ..transport import Call, Phase, Worker
 from . import actor as actor_code
 from .calls import fits_message, travelling
 
@@ -27,9 +29,9 @@ _PULSE = "pulse"
 ray.cloudpickle.register_pickle_by_value(actor_code)
 
 
-@dataclass(eq=False)
-class Call:
-    """Parts that are on their way together.
+@dataclass(eq=False, kw_only=True)
+class RayCall(Call):
+    """Jobs that are on their way together.
 
     Attributes
     ----------
@@ -46,12 +48,11 @@ class Call:
     ref: ray.ObjectRef
     images: list[ray.ObjectRef]
     waited_for: list[ray.ObjectRef]
-    parts: list[Part]
     alone: bool
     sent: float = field(default_factory=time.perf_counter)
 
 
-class RayWorker:
+class RayWorker(Worker):
     """A Ray actor with one render worker.
 
     Ray starts it where there is room, and again elsewhere when its node is lost.
@@ -65,19 +66,16 @@ class RayWorker:
 
     Attributes
     ----------
-    calls
-        What it was asked for and has not answered, the oldest first.
-    ready
-        Whether it has said what it is.
     node, host
         Where it is, or was last; empty while it has not been anywhere.
     failed_starts
         Times in a row that it did not answer when it was asked to start.
     """
 
+    calls: deque[RayCall]
+
     def __init__(self, options: Mapping[str, Any], order: Mapping[str, Any]):
-        self.calls: list[Call] = []
-        self.ready = False
+        super().__init__()
         self.node = self.host = ""
         self.failed_starts = 0
         self._order = order
@@ -94,31 +92,34 @@ class RayWorker:
 
     def start(self) -> None:
         """Ask it to start, wherever it is by now; it gets nothing to render before it answers."""
-        self.ready = False
+        self.phase = Phase.STARTING
         self._pulse = None
         self._started = self._actor.start.remote(self._order)
 
     def start_again(self) -> None:
         """Ask it to start in a moment."""
-        self.ready, self._started = False, None
-        self._pulse = None
+        self.phase = Phase.AWAY
+        self._started = self._pulse = None
         self._start_at = time.monotonic() + STARTS_AGAIN_S
 
-    def send(self, parts: list[Part], count: int) -> None:
-        """Ask for parts of a batch of ``count`` shapes."""
-        plain = [{"first": part.span.start, "rows": part.rows} for part in parts]
+    def send(self, jobs: list[RenderJob], count: int) -> None:
+        """Ask for jobs of a batch of ``count`` images."""
+        plain = [{"first": job.span.start, "rows": job.rows} for job in jobs]
         if not self.calls:
             self._quiet.restart()
-        messages = len(travelling(sum(map(len, parts)), self._size))
+        messages = len(travelling(sum(map(len, jobs)), self._size))
         refs = self._actor.render.options(num_returns=1 + messages).remote(plain, count)
         waited_for = refs[:1] if fits_message(self._size) else refs
-        self.calls.append(Call(refs[0], refs[1:], waited_for, parts, alone=not self.calls))
+        alone = not self.calls
+        self.calls.append(
+            RayCall(jobs, ref=refs[0], images=refs[1:], waited_for=waited_for, alone=alone)
+        )
 
     def images_with(self, ref: ray.ObjectRef) -> list[ray.ObjectRef]:
         """Return what comes with this answer."""
         return next((call.images for call in self.calls if call.ref == ref), [])
 
-    def take(self, ref: ray.ObjectRef) -> Call | None:
+    def take(self, ref: ray.ObjectRef) -> RayCall | None:
         """Return the call that this answers, which is done with; None for what is no call."""
         self._quiet.restart()
         if ref == self._pulse:
@@ -137,27 +138,28 @@ class RayWorker:
         """Take in where it is."""
         self._started = None
         self.node, self.host = answer["node"], answer["host"]
-        self.ready = not answer["trouble"]
         self.failed_starts = 0
+        if not answer["trouble"]:
+            self.phase = Phase.READY
 
     # --- what is watched -------------------------------------------------------------------------
 
     def waited_for(self) -> list[ray.ObjectRef]:
         """Return all that it is to answer, large images included, so that Ray brings them here."""
-        found = [ref for call in self.calls for ref in call.waited_for]
-        return found + [ref for ref in (self._started, self._pulse) if ref is not None]
+        refs = [ref for call in self.calls for ref in call.waited_for]
+        return refs + [ref for ref in (self._started, self._pulse) if ref is not None]
 
     def answered(self, here: set[ray.ObjectRef]) -> list[ray.ObjectRef]:
         """Return the answers that can be taken, given all that is here by now."""
-        found = [call.ref for call in self.calls if here.issuperset(call.waited_for)]
-        return found + [ref for ref in (self._started, self._pulse) if ref in here]
+        refs = [call.ref for call in self.calls if here.issuperset(call.waited_for)]
+        return refs + [ref for ref in (self._started, self._pulse) if ref in here]
 
     def look_after(self) -> bool:
         """Ask it to start, or for its pulse, where that is due; return whether it hangs.
 
         To be called once a second.
         """
-        if self._started is None and not self.ready:
+        if self.phase is Phase.AWAY:
             if time.monotonic() >= self._start_at:
                 self.start()
             return False
@@ -169,9 +171,10 @@ class RayWorker:
             self._pulse = self._actor.pulse.options(concurrency_group=_PULSE).remote()
         return self._pulse is not None and quiet > PULSE_EVERY_S + PULSE_S
 
-    def lost(self) -> list[Call]:
-        """Take back what it was asked for; what it may still answer is not looked at."""
-        calls, self.calls = self.calls, []
+    def lose(self) -> list[RayCall]:
+        """Give back all calls; what it may still answer to them is not looked at."""
+        calls = list(self.calls)
+        self.calls.clear()
         self.start_again()
         return calls
 
