@@ -93,7 +93,9 @@ class TrainerLink:
         self.program = launch.program
         self._output: IO[bytes] | None = None
         credentials = Credentials.new()
-        self.channel = btb.DuplexChannel("tcp://127.0.0.1:*", credentials=credentials, timeoutms=0)
+        self.channel = btb.DuplexChannel(
+            "tcp://127.0.0.1:*", credentials=credentials, timeoutms=0, raise_lost=True
+        )
         extra = {**credentials.to_env(), shared_names.ADDRESS: self.channel.address}
         if launch.ray_address:
             extra[shared_names.RAY_ADDRESS] = launch.ray_address
