@@ -122,7 +122,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     from ..blendtorch import btb
 
     arguments, _ = btb.parse_blendtorch_args(argv)
-    with btb.DuplexChannel(arguments.btsockets[WORKER_SOCKET], arguments.btid, raise_lost=True) as channel:
+    address = arguments.btsockets[WORKER_SOCKET]
+    with btb.DuplexChannel(address, arguments.btid, raise_lost=True) as channel:
         return serve(channel)
 
 

@@ -38,6 +38,8 @@ ray = pytest.importorskip("ray", reason='Ray is not installed: pip install "gdr[
 
 from ray.cluster_utils import Cluster  # noqa: E402
 
+pytestmark = pytest.mark.ray
+
 ROOT = Path(__file__).parents[2]
 SCRIPTS = Path(__file__).with_name("scripts")
 DIE = 70.0
