@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from rendered import changed, rendered
+from torch.nn import functional
 
 from trainer.evaluation import two_sample_test
 from trainer.evaluation.two_sample_test import compare, wilson
@@ -51,6 +52,38 @@ def test_other_pictures_are_told_every_time(how):
     assert (found.low > 0.85, found.p_value) == (True, 0.001)
 
 
+def of_colours(palette, upright, count=24, size=64, seed=0):
+    """Return ``(count, size, size, 3)`` uint8 images of stripes in colours of the palette."""
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(0, len(palette), (count, size))
+    picked = np.array(palette, np.uint8)[drawn][:, None].repeat(size, 1)
+    return picked if upright else picked.transpose(0, 2, 1, 3)
+
+
+RED_AND_BLUE = ((140, 60, 60), (60, 60, 140))
+
+
+@pytest.mark.parametrize(
+    ("targets", "renders"),
+    [
+        # All are equally bright in every pixel, and the last two have the same red, green and blue.
+        ((RED_AND_BLUE[:1], True), (RED_AND_BLUE[1:], True)),
+        ((RED_AND_BLUE, True), (RED_AND_BLUE, False)),
+        (
+            (((140, 80, 20), (20, 140, 80), (80, 20, 140)), True),
+            (((140, 20, 80), (80, 140, 20), (20, 80, 140)), True),
+        ),
+    ],
+    ids=["red or blue", "direction of red and blue stripes", "hues of equal red, green and blue"],
+)
+def test_images_that_differ_in_hue_alone_are_distinguished(targets, renders):
+    result = compare(
+        of_colours(*targets), of_colours(*renders, seed=1), torch.Generator().manual_seed(0)
+    )
+    assert result.accuracy > 0.98
+    assert result.p_value == 0.001
+
+
 def test_few_images_give_a_wide_interval():
     right = rendered("right")
     for count, width in ((8, 0.3), (4, 0.4)):
@@ -61,11 +94,67 @@ def test_few_images_give_a_wide_interval():
         compare(right[:3], right[:64])
 
 
-def test_equal_images_cannot_be_told():
-    flat = np.full((16, 32, 32, 3), 99, np.uint8)
-    found = compare(flat, flat)
-    assert found.accuracy == pytest.approx(0.5, abs=0.01)
-    assert found.p_value == 1.0
+def of_colour(*levels, count=16, size=32):
+    """Return ``(count, size, size, 3)`` uint8 images of one colour."""
+    return np.full((count, size, size, 3), levels, np.uint8)
+
+
+def random_images(count, size=32, seed=0):
+    """Return ``(count, size, size, 3)`` uint8 images of noise."""
+    return np.random.default_rng(seed).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
+
+
+SAME_IMAGES = {
+    "black": of_colour(0),
+    "grey": of_colour(99),
+    "white": of_colour(255),
+    "one colour": of_colour(201, 13, 77),
+    "large": of_colour(201, 13, 77, size=96),
+    "one of two": np.repeat(random_images(2), 8, 0),
+    "one of two a level apart": np.repeat([of_colour(99)[0], of_colour(99, 100, 99)[0]], 8, 0),
+    "all different": random_images(16),
+}
+
+
+@pytest.fixture(params=["exact", "another processor", "two threads", "small chunks"])
+def rounding(request, monkeypatch):
+    """Compute as processors do that add in another order."""
+    if request.param == "another processor":
+        pool, generator = functional.adaptive_avg_pool2d, torch.Generator().manual_seed(0)
+
+        def pool_with_noise(pixels, size):
+            means = pool(pixels, size)
+            return means * (1.0 + 3e-7 * torch.randn(means.shape, generator=generator))
+
+        monkeypatch.setattr(functional, "adaptive_avg_pool2d", pool_with_noise)
+    elif request.param == "small chunks":
+        monkeypatch.setattr(two_sample_test, "_CHUNK_VALUES", 3 * 5 * 32**2)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2 if request.param == "two threads" else 1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize("name", SAME_IMAGES)
+def test_the_same_images_are_indistinguishable(name, rounding):
+    images = SAME_IMAGES[name]
+    order = np.random.default_rng(1).permutation(len(images))
+    result = compare(images, images[order], torch.Generator().manual_seed(0))
+    assert result.accuracy == 0.5
+    assert result.low < 0.4 < 0.6 < result.high
+    assert result.p_value > 0.5
+
+
+@pytest.mark.parametrize("size", [32, 96])
+def test_rounding_in_the_last_bit_is_no_variation(size, rounding):
+    kernel = two_sample_test._kernel(of_colour(201, 13, 77, size=size))
+    assert (kernel - kernel.mean()).abs().max() < 1e-5
+
+
+def test_the_least_difference_that_pictures_can_have_is_more_than_rounding():
+    images = of_colour(99, 99, 99, count=32, size=64)
+    images[16:, 20, 20, 0] += 1
+    assert compare(images[:16], images[16:]).accuracy == 1.0
 
 
 @pytest.mark.parametrize("size", [32, 48, 256])
@@ -112,9 +201,9 @@ def test_the_interval_is_wilsons(share, count, low, high):
     assert wilson(share, count) == pytest.approx((low, high), abs=5e-5)
 
 
-def test_judgements_that_hang_together_count_for_less():
+def test_correlated_judgements_count_for_less():
     alone = torch.distributions.Binomial(128, torch.tensor(0.5)).sample((4000,)).double() / 128
-    assert two_sample_test._independent(alone, 1000) == pytest.approx(128, rel=0.1)
-    assert two_sample_test._independent(alone, 100) == 100
+    assert two_sample_test._effective_count(alone, 1000) == pytest.approx(128, rel=0.1)
+    assert two_sample_test._effective_count(alone, 100) == 100
     together = 0.5 + math.sqrt(2) * (alone - 0.5)
-    assert two_sample_test._independent(together, 1000) == pytest.approx(64, rel=0.1)
+    assert two_sample_test._effective_count(together, 1000) == pytest.approx(64, rel=0.1)
