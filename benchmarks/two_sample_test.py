@@ -13,6 +13,7 @@ Its power: targets and renders that differ by a known amount, drawn anew for eac
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -62,7 +63,8 @@ def main() -> None:
     torch.set_num_threads(1)  # Matrices are small.
     renders = _renders(effort.pool)
     lines = []
-    for line in (*_level_table(renders["right"], effort), "", *_power_table(renders, effort)):
+    tables = (_level_table(renders["right"], effort), [""], _power_table(renders, effort))
+    for line in itertools.chain.from_iterable(tables):
         print(line, flush=True)
         lines.append(line)
     if arguments.markdown:

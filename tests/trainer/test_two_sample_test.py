@@ -10,46 +10,99 @@ from rendered import changed, rendered
 from torch.nn import functional
 
 from trainer.evaluation import two_sample_test
-from trainer.evaluation.two_sample_test import compare, wilson
+from trainer.evaluation.two_sample_test import compare, compare_pairs, wilson
 
 
 def repeat(targets, renders, count, times):
     """Compare random parts of two sets; the same seeds each time."""
-    found = []
+    results = []
     for seed in range(times):
         order = np.random.default_rng(seed)
         ours = targets[order.permutation(len(targets))[:count]]
         theirs = renders[order.permutation(len(renders))[:count]]
-        found.append(compare(ours, theirs, torch.Generator().manual_seed(seed)))
-    return found
+        results.append(compare(ours, theirs, torch.Generator().manual_seed(seed)))
+    return results
 
 
-def test_the_same_distribution_is_chance():
-    right, found = rendered("right"), []
-    for seed in range(30):
-        images = right[np.random.default_rng(seed).permutation(len(right))[:64]]
-        found.append(compare(images[:32], images[32:], torch.Generator().manual_seed(seed)))
-    # Binomial: with 5 % for each, there are more than four of thirty once in sixty times.
-    assert sum(test.p_value <= 0.05 for test in found) <= 4
-    assert sum(test.low <= 0.5 <= test.high for test in found) >= 26
-    assert np.mean([test.accuracy for test in found]) == pytest.approx(0.5, abs=0.05)
-    assert all(test.count == 32 for test in found)
+def of_colour(*levels, count=16, size=32):
+    """Return ``(count, size, size, 3)`` uint8 images of one colour."""
+    return np.full((count, size, size, 3), levels, np.uint8)
+
+
+def random_images(count, size=32, seed=0):
+    """Return ``(count, size, size, 3)`` uint8 images of noise."""
+    return np.random.default_rng(seed).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
+
+
+def one_of_two(count, size=32):
+    """Return ``(count, size, size, 3)`` uint8 images of one of two greys, a level apart."""
+    levels = np.random.default_rng(0).integers(99, 101, (count, 1, 1, 1), dtype=np.uint8)
+    return levels.repeat(size, 1).repeat(size, 2).repeat(3, 3)
+
+
+SPLITS = 400
+POOLS = {
+    "renders": lambda: rendered("right"),
+    "noise": lambda: random_images(200),
+    "greys a level apart": lambda: one_of_two(200),
+    "one grey": lambda: of_colour(99, count=200),
+}
+
+
+@pytest.mark.parametrize("count", [8, 24])
+@pytest.mark.parametrize("kind", POOLS)
+def test_p_values_and_intervals_hold_on_splits_of_one_set(kind, count):
+    tests = []
+    for k in range(10):
+        rng = np.random.default_rng(k)
+        images = rng.permutation(POOLS[kind]())[: 2 * count]
+        # The kernel does not depend on the split.
+        kernel, equal = two_sample_test._kernel(images), two_sample_test._equal(images)
+        for seed in range(SPLITS // 10):
+            order = torch.from_numpy(rng.permutation(2 * count))
+            generator = torch.Generator().manual_seed(1000 * k + seed)
+            tests.append(compare_pairs(kernel[order][:, order], equal[order], generator))
+    continuous = kind in ("renders", "noise")
+    for level in (0.05, 0.1, 0.5):
+        share = np.mean([test.p_value <= level for test in tests])
+        # Four standard deviations of a binomial share; discrete statistics are conservative.
+        tolerance = 4 * math.sqrt(level * (1 - level) / SPLITS)
+        assert share <= level + tolerance
+        assert share >= level - tolerance or not continuous
+    holds = np.mean([test.low <= 0.5 <= test.high for test in tests])
+    tolerance = 4 * math.sqrt(0.95 * 0.05 / SPLITS)
+    assert 0.95 - tolerance <= holds <= (0.95 + tolerance if continuous else 1.0)
+    if continuous:
+        # The accuracy of half as many independent judgements has this standard error.
+        error = 0.5 / math.sqrt(count * SPLITS)
+        assert np.mean([test.accuracy for test in tests]) == pytest.approx(0.5, abs=4 * error)
+
+
+def test_a_comparison_is_that_of_its_kernel():
+    images = random_images(30)
+    generator = torch.Generator().manual_seed(5)
+    drawn = [kind[torch.randperm(15, generator=generator).numpy()] for kind in np.split(images, 2)]
+    joined = np.concatenate(drawn)
+    kernel, equal = two_sample_test._kernel(joined), two_sample_test._equal(joined)
+    result = compare_pairs(kernel, equal, generator)
+    assert result == compare(images[:15], images[15:], torch.Generator().manual_seed(5))
+    assert result.count == 15
 
 
 @pytest.mark.parametrize(("name", "accuracy"), [("mean off", 0.66), ("too wide", 0.71)])
-def test_a_wrong_distribution_is_found(name, accuracy):
-    found = repeat(rendered("right"), rendered(name), 64, 5)
-    assert sum(test.p_value <= 0.05 for test in found) >= 4
-    assert np.mean([test.accuracy for test in found]) == pytest.approx(accuracy, abs=0.06)
-    assert np.mean([test.low <= accuracy <= test.high for test in found]) >= 0.8
+def test_a_wrong_distribution_is_detected(name, accuracy):
+    results = repeat(rendered("right"), rendered(name), 64, 5)
+    assert sum(test.p_value <= 0.05 for test in results) >= 4
+    assert np.mean([test.accuracy for test in results]) == pytest.approx(accuracy, abs=0.06)
+    assert np.mean([test.low <= accuracy <= test.high for test in results]) >= 0.8
 
 
 @pytest.mark.parametrize("how", ["light", "noise"])
-def test_other_pictures_are_told_every_time(how):
+def test_other_light_and_noise_are_detected_every_time(how):
     right = rendered("right")
-    (found,) = repeat(right[:320], changed(right[320:], how), 64, 1)
-    assert found.accuracy > 0.98
-    assert (found.low > 0.85, found.p_value) == (True, 0.001)
+    (result,) = repeat(right[:320], changed(right[320:], how), 64, 1)
+    assert result.accuracy > 0.98
+    assert (result.low > 0.85, result.p_value) == (True, 0.001)
 
 
 def of_colours(palette, upright, count=24, size=64, seed=0):
@@ -87,21 +140,11 @@ def test_images_that_differ_in_hue_alone_are_distinguished(targets, renders):
 def test_few_images_give_a_wide_interval():
     right = rendered("right")
     for count, width in ((8, 0.3), (4, 0.4)):
-        found = compare(right[:count], right[320 : 320 + count], torch.Generator().manual_seed(0))
-        assert found.high - found.low > width
-        assert 0.0 <= found.low <= found.accuracy <= found.high <= 1.0
+        result = compare(right[:count], right[320 : 320 + count], torch.Generator().manual_seed(0))
+        assert result.high - result.low > width
+        assert 0.0 <= result.low <= result.accuracy <= result.high <= 1.0
     with pytest.raises(ValueError, match="needs 4 images"):
         compare(right[:3], right[:64])
-
-
-def of_colour(*levels, count=16, size=32):
-    """Return ``(count, size, size, 3)`` uint8 images of one colour."""
-    return np.full((count, size, size, 3), levels, np.uint8)
-
-
-def random_images(count, size=32, seed=0):
-    """Return ``(count, size, size, 3)`` uint8 images of noise."""
-    return np.random.default_rng(seed).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
 
 
 SAME_IMAGES = {
@@ -160,8 +203,8 @@ def test_the_least_difference_that_pictures_can_have_is_more_than_rounding():
 @pytest.mark.parametrize("size", [32, 48, 256])
 def test_any_size_will_do(size):
     images = np.random.default_rng(0).integers(0, 256, (12, size, size, 3), dtype=np.uint8)
-    found = compare(images, images // 2)
-    assert found.accuracy == 1.0
+    result = compare(images, images // 2)
+    assert result.accuracy == 1.0
 
 
 def test_no_more_images_are_used_than_are_worth_it():
@@ -177,13 +220,13 @@ def test_each_pair_is_judged_by_a_classifier_that_never_saw_it():
     n, points = 9, torch.randn(18, 5, generator=generator, dtype=torch.float64)
     kernel = torch.exp(-torch.cdist(points, points).square() / 5)
     labels = torch.cat((torch.ones(n, 1), -torch.ones(n, 1))).double()
-    found = two_sample_test._judge_pairs(kernel, labels)
+    judgements = two_sample_test._judge_pairs(kernel, labels)
     for pair in range(n):
         others = [k for k in range(2 * n) if k % n != pair]
         learnt = kernel[others][:, others] + two_sample_test._RIDGE * torch.eye(2 * n - 2).double()
         weights = torch.linalg.solve(learnt, labels[others])
         for image in (pair, n + pair):
-            torch.testing.assert_close(found[image], kernel[image, others] @ weights)
+            torch.testing.assert_close(judgements[image], kernel[image, others] @ weights)
 
 
 @pytest.mark.parametrize(
