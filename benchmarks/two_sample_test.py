@@ -8,6 +8,8 @@ should be uniform and 95 % of the intervals hold a half. Splits of one set share
 does not depend on the split.
 
 Its power: targets and renders that differ by a known amount, drawn anew for each repetition.
+
+Sentences about differences: how many such splits, without any difference, have one.
 """
 
 from __future__ import annotations
@@ -27,11 +29,13 @@ from gdr_core.settings import RenderSettings, RunSettings, TrainingSettings
 from gdr_core.supershape.parameters import defaults
 from trainer.estimators.probability_model import ProbabilityModel
 from trainer.evaluation import two_sample_test
+from trainer.evaluation.differences import measure, sentences
 from trainer.evaluation.two_sample_test import TwoSampleTest, compare, compare_pairs
 from trainer.rendering.open import open_pool
 
 SIZE = 64
 COUNTS = (8, 16, 64, 256)
+SENTENCE_COUNTS = (4, 8, 16, 64, 128)
 LEVELS = (0.01, 0.05, 0.1, 0.5)
 SPREAD = 0.1
 """Standard deviation of both parameters' logarithms."""
@@ -63,7 +67,13 @@ def main() -> None:
     torch.set_num_threads(1)  # Matrices are small.
     renders = _renders(effort.pool)
     lines = []
-    tables = (_level_table(renders["right"], effort), [""], _power_table(renders, effort))
+    tables = (
+        _level_table(renders["right"], effort),
+        [""],
+        _power_table(renders, effort),
+        [""],
+        _sentence_table(renders["right"], effort),
+    )
     for line in itertools.chain.from_iterable(tables):
         print(line, flush=True)
         lines.append(line)
@@ -152,6 +162,26 @@ def _power_table(renders: dict[str, np.ndarray], effort: Effort) -> Iterator[str
         yield f"| {name} | {' | '.join(cells)} |"
     yield ""
     yield f"Mean accuracy, and the share of {effort.repetitions} repetitions with p <= 0.05."
+
+
+def _sentence_table(renders: np.ndarray, effort: Effort) -> Iterator[str]:
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, (512, SIZE, SIZE, 3), dtype=np.uint8)
+    kinds = {"supershapes": renders, "orange supershapes": _tinted(renders), "noise": noise}
+    yield f"| Images | {' | '.join(f'{count} a side' for count in SENTENCE_COUNTS)} |"
+    yield "|---|" + "---:|" * len(SENTENCE_COUNTS)
+    for name, images in kinds.items():
+        statistics = measure(images)
+        cells = []
+        for count in SENTENCE_COUNTS:
+            described = 0
+            for _ in range(effort.splits):
+                order = rng.permutation(len(images))[: 2 * count]
+                described += bool(sentences(*np.split(statistics[order], 2), SIZE))
+            cells.append(f"{described} of {effort.splits}")
+        yield f"| {name} | {' | '.join(cells)} |"
+    yield ""
+    yield "Splits with a sentence about a difference, although there is none."
 
 
 def _compared(targets: np.ndarray, renders: np.ndarray, count: int, seed: int) -> TwoSampleTest:

@@ -194,6 +194,15 @@ def test_rounding_in_the_last_bit_is_no_variation(size, rounding):
     assert (kernel - kernel.mean()).abs().max() < 1e-5
 
 
+def test_judgements_of_the_size_of_rounding_are_ties():
+    labels = torch.tensor([[1.0], [1.0], [-1.0], [-1.0]], dtype=torch.float64)
+    rounding = 1e-7 * labels
+    accuracy, statistic = two_sample_test._score(rounding, labels)
+    assert (accuracy.item(), statistic.item()) == (0.5, 0.0)
+    accuracy, statistic = two_sample_test._score(rounding + 0.2 * labels, labels)
+    assert (accuracy.item(), statistic.item()) == (1.0, pytest.approx(1.0))
+
+
 def test_the_least_difference_that_pictures_can_have_is_more_than_rounding():
     images = of_colour(99, 99, 99, count=32, size=64)
     images[16:, 20, 20, 0] += 1

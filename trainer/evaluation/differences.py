@@ -77,11 +77,23 @@ def describe(targets: np.ndarray, renders: np.ndarray) -> tuple[str, ...]:
     """
     if min(len(targets), len(renders)) < MIN_COUNT:
         raise ValueError(f"Differences need {MIN_COUNT} images of each kind.")
-    of_targets, of_renders = measure(targets), measure(renders)
+    return sentences(measure(targets), measure(renders), targets.shape[1])
+
+
+def sentences(of_targets: np.ndarray, of_renders: np.ndarray, size: int) -> tuple[str, ...]:
+    """Return a sentence about each clear difference of the statistics that :func:`measure` returns.
+
+    Parameters
+    ----------
+    of_targets, of_renders
+        ``(N, 22)`` and ``(M, 22)``.
+    size
+        Width and height of the images in pixels.
+    """
     comparisons = {
         name: _compare(of_targets[:, k], of_renders[:, k]) for k, name in enumerate(_STATISTICS)
     }
-    sentences = (
+    candidates = (
         _background(comparisons),
         _brightness(comparisons["brightness"]),
         _object_colour(comparisons),
@@ -89,10 +101,10 @@ def describe(targets: np.ndarray, renders: np.ndarray) -> tuple[str, ...]:
         _contrast_by_channel(comparisons),
         _noise(comparisons["noise"]),
         _sharpness(comparisons["edge"]),
-        _position(comparisons["right"], comparisons["down"], targets.shape[1]),
+        _position(comparisons["right"], comparisons["down"], size),
         _size(comparisons["area"]),
     )
-    return tuple(sentence for sentence in sentences if sentence)
+    return tuple(sentence for sentence in candidates if sentence)
 
 
 def measure(images: np.ndarray) -> np.ndarray:
