@@ -12,11 +12,11 @@ from trainer.evaluation.differences import describe, measure
 def discs(
     count=8, size=64, radius=16.0, centre=(0.0, 0.0), background=(61, 61, 61), level=150, blur=0.0
 ):
-    """Return ``(count, size, size, 3)`` uint8 images of a disc, all but alike."""
+    """Return ``(count, size, size, 3)`` uint8 images of a disc with little noise."""
     across = np.arange(size) - (size - 1) / 2
     distance = np.hypot(across[None] - centre[0], across[:, None] - centre[1])
     share = np.clip((radius - distance) / max(blur, 1.0) + 0.5, 0.0, 1.0)[..., None]
-    image = share * level + (1.0 - share) * np.array(background)
+    image = share * np.array(level) + (1.0 - share) * np.array(background)
     noise = np.random.default_rng(0).normal(0.0, 0.3, (count, size, size, 3))
     return np.clip(image + noise, 0, 255).round().astype(np.uint8)
 
@@ -38,9 +38,9 @@ def test_what_is_measured_is_what_is_there(size):
 def test_noise_is_measured_in_levels(sigma):
     noise = np.random.default_rng(1).normal(0.0, sigma, (8, 64, 64, 3))
     images = np.clip(discs() + noise, 0, 255).round().astype(np.uint8)
-    found = measure(images)[:, differences._STATISTICS.index("noise")]
+    noise_level = measure(images)[:, differences._STATISTICS.index("noise")]
     # Rounding adds a twelfth to the variance, twice.
-    assert found.mean() == pytest.approx(np.sqrt(sigma**2 + 0.09 + 2 / 12), rel=0.1)
+    assert noise_level.mean() == pytest.approx(np.sqrt(sigma**2 + 0.09 + 2 / 12), rel=0.1)
 
 
 @pytest.mark.parametrize(
@@ -60,6 +60,27 @@ def test_noise_is_measured_in_levels(sigma):
         ),
         ({"level": 120}, ["The targets' object is darker: 120 against 150 of 255 on average."]),
         (
+            {"background": (66, 61, 56)},
+            [
+                "The targets' background has another colour: red, green, blue 66, 61, 56 "
+                "against 61, 61, 61 of 255."
+            ],
+        ),
+        (
+            {"level": (180, 140, 130)},
+            [
+                "The targets' object is redder: red, green, blue 180, 140, 130 "
+                "against 150, 150, 150 of 255."
+            ],
+        ),
+        (
+            {"level": (157, 136, 157)},
+            [
+                "The targets' object is less green: red, green, blue 157, 136, 157 "
+                "against 150, 150, 150 of 255."
+            ],
+        ),
+        (
             {"centre": (4.0, -2.0)},
             ["The targets' object is 4.0 pixels further to the right and 2.0 pixels further up."],
         ),
@@ -77,9 +98,52 @@ def test_each_difference_has_its_sentence(targets, sentences):
     assert describe(discs(**targets), discs()) == tuple(sentences)
 
 
-def test_the_width_of_an_edge_is_in_pixels():
+def test_brightness_alone_is_no_colour():
+    coloured = discs(level=(200, 120, 60))
+    (sentence,) = describe(changed_object(coloured, 0.9), coloured)
+    assert sentence == "The targets' object is darker: 114 against 127 of 255 on average."
+
+
+def changed_object(images, factor):
+    """Return the images with another light on what is brighter than the background."""
+    bright = images.max(3, keepdims=True) > 100
+    return np.where(bright, images * factor, images).round().astype(np.uint8)
+
+
+def of_texture(palette, count=8):
+    """Return ``(count, 64, 64, 3)`` uint8 images of a square, its pixels from the palette."""
+    images = discs(count, radius=0.0)
+    drawn = np.random.default_rng(0).integers(0, len(palette), (count, 40, 40))
+    images[:, 12:52, 12:52] = np.array(palette, np.uint8)[drawn]
+    return images
+
+
+RED, BLUE = (140, 60, 60), (60, 60, 140)
+
+
+def test_a_fine_texture_of_colours_is_described():
+    # All are equally bright in every pixel.
+    (sentence, *_) = describe(of_texture((RED,)), of_texture((BLUE,)))
+    assert sentence == (
+        "The targets' object is redder: red, green, blue 140, 60, 60 against 60, 60, 140 of 255."
+    )
+    (sentence, *_) = describe(of_texture((RED, BLUE)), of_texture(((100, 60, 100),)))
+    assert sentence == (
+        "The targets' object has more contrast: its levels spread by 33 against 0 of 255."
+    )
+    (sentence, *_) = describe(of_texture((RED, BLUE)), of_texture(((140, 20, 100), (60, 100, 100))))
+    assert sentence == (
+        "The targets' object varies in other colours: its red, green, blue spread by 40, 0, 40 "
+        "against 40, 40, 0 of 255."
+    )
+
+
+@pytest.mark.parametrize(
+    "colours", [{}, {"level": RED, "background": BLUE}], ids=["grey", "equally bright"]
+)
+def test_the_width_of_an_edge_is_in_pixels(colours):
     widths = [
-        measure(discs(blur=blur))[:, differences._STATISTICS.index("edge")].mean()
+        measure(discs(blur=blur, **colours))[:, differences._STATISTICS.index("edge")].mean()
         for blur in (2.0, 3.0, 4.0, 6.0)
     ]
     assert widths == pytest.approx([2.0, 3.0, 4.0, 6.0], rel=0.12)
@@ -99,12 +163,12 @@ def test_other_shapes_are_no_other_light(name):
 
 
 @pytest.mark.parametrize(("how", "count"), [("light", 3), ("noise", 1)])
-def test_other_light_and_noise_are_told(how, count):
+def test_other_light_and_noise_are_described(how, count):
     right = rendered("right")
-    told = describe(changed(right[:64], how), right[64:128])
-    assert len(told) == count
+    sentences = describe(changed(right[:64], how), right[64:128])
+    assert len(sentences) == count
     word = {"light": "background is brighter: 67 against 61", "noise": "noisier"}[how]
-    assert word in told[0]
+    assert word in sentences[0]
 
 
 def test_pictures_without_an_object_do_no_harm():

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What of the targets the renders do not match: light, noise, framing, in sentences.
+"""Differences between targets and renders that a person has a name for, in sentences.
 
-Each image is measured in a few ways that a person has a name for. A difference between targets and
-renders is told where it is both beyond doubt (Welch's test, Biometrika 34, 1947, at a level for all
-statistics together) and large enough to matter.
+Each image is measured in a few ways: the background's and the object's colours, contrast, noise,
+sharpness, place and size. A sentence is given where the means of targets and renders differ
+significantly (Welch's test, Biometrika 34, 1947, at a level that allows for their number) and by
+enough to matter.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,29 +18,48 @@ import torch
 from torch.nn import functional
 
 MIN_COUNT = 4
-"""Images of each kind below which no spread can be told."""
-CERTAIN = 3.5
-"""Standard errors from which a difference is beyond doubt: one in two thousand by chance."""
+"""Images of each kind below which their spread is unknown."""
+CRITICAL = 3.5
+"""Standard errors from which a difference is significant: one in two thousand by chance."""
 _OBJECT = 10.0 / 255.0
 """How far from the background a smoothed pixel is the object's."""
 _REACH = 8
 """Pixels over which an edge is looked for."""
-_COLOURS = ("red", "green", "blue")
-_STATISTICS = (*_COLOURS, "brightness", "contrast", "noise", "edge", "right", "down", "area")
+_CHANNELS = ("red", "green", "blue")
+_STATISTICS = (
+    *_CHANNELS,
+    *(f"object {channel}" for channel in _CHANNELS),
+    *(f"{channel} balance" for channel in _CHANNELS),
+    *(f"{channel} contrast" for channel in _CHANNELS),
+    *(f"{channel} contrast excess" for channel in _CHANNELS),
+    *("brightness", "contrast", "noise", "edge", "right", "down", "area"),
+)
 
 
 @dataclass(frozen=True)
-class _Compared:
-    """Means of one statistic, and whether they differ beyond doubt."""
+class _Comparison:
+    """Means of one statistic, and whether they differ significantly."""
 
     target: float
     render: float
-    certain: bool
+    significant: bool
 
-    def by(self, least: float, share: float = 0.0) -> bool:
-        """Whether they differ for certain, and by at least this much and this share."""
-        apart = abs(self.target - self.render)
-        return self.certain and apart >= max(least, share * max(self.target, self.render))
+    @property
+    def difference(self) -> float:
+        """The targets' mean less the renders'."""
+        return self.target - self.render
+
+    def exceeds(self, least: float, share: float = 0.0) -> bool:
+        """Whether they differ significantly, and by at least this much and this share."""
+        larger = max(self.target, self.render)
+        return self.significant and abs(self.difference) >= max(least, share * larger)
+
+    def either(self, more: str, less: str) -> str:
+        """Return the word for targets that have more of it, or for targets that have less."""
+        return more if self.difference > 0 else less
+
+
+_Comparisons = Mapping[str, _Comparison]
 
 
 def describe(targets: np.ndarray, renders: np.ndarray) -> tuple[str, ...]:
@@ -56,27 +77,54 @@ def describe(targets: np.ndarray, renders: np.ndarray) -> tuple[str, ...]:
     """
     if min(len(targets), len(renders)) < MIN_COUNT:
         raise ValueError(f"Differences need {MIN_COUNT} images of each kind.")
-    ours, theirs = measure(targets), measure(renders)
-    found = {name: _compared(ours[:, k], theirs[:, k]) for k, name in enumerate(_STATISTICS)}
-    sentences = (
-        _tell_background(*(found[name] for name in _COLOURS)),
-        _tell_brightness(found["brightness"]),
-        _tell_contrast(found["contrast"]),
-        _tell_noise(found["noise"]),
-        _tell_sharpness(found["edge"]),
-        _tell_position(found["right"], found["down"], targets.shape[1]),
-        _tell_size(found["area"]),
+    return sentences(measure(targets), measure(renders), targets.shape[1])
+
+
+def sentences(of_targets: np.ndarray, of_renders: np.ndarray, size: int) -> tuple[str, ...]:
+    """Return a sentence about each clear difference of the statistics that :func:`measure` returns.
+
+    Parameters
+    ----------
+    of_targets, of_renders
+        ``(N, 22)`` and ``(M, 22)``.
+    size
+        Width and height of the images in pixels.
+    """
+    comparisons = {
+        name: _compare(of_targets[:, k], of_renders[:, k]) for k, name in enumerate(_STATISTICS)
+    }
+    candidates = (
+        _background(comparisons),
+        _brightness(comparisons["brightness"]),
+        _object_colour(comparisons),
+        _contrast(comparisons["contrast"]),
+        _contrast_by_channel(comparisons),
+        _noise(comparisons["noise"]),
+        _sharpness(comparisons["edge"]),
+        _position(comparisons["right"], comparisons["down"], size),
+        _size(comparisons["area"]),
     )
-    return tuple(sentence for sentence in sentences if sentence)
+    return tuple(sentence for sentence in candidates if sentence)
 
 
 def measure(images: np.ndarray) -> np.ndarray:
-    """Return the statistics ``(N, 10)`` of images ``(N, S, S, 3)`` uint8.
+    """Return the statistics ``(N, 22)`` of images ``(N, S, S, 3)`` uint8.
 
-    Background red, green and blue (the border's median), the object's brightness and contrast,
-    and the noise, all in levels of 255; the width of edges in pixels; the object's centre to the
-    right and down in pixels from the image's, and its share of the image. NaN where there is no
-    object.
+    ================= ============================================================================
+    red, ...          the background: median of the image's border, in levels of 255
+    object red, ...   mean of the object, in levels
+    red balance, ...  the same by the mean of the three: colour whatever the brightness
+    red contrast, ... standard deviation within the object, in levels
+    ... excess        the same less the contrast of all channels
+    brightness        mean of the object in all channels, in levels
+    contrast          root mean square of the channels' contrasts, in levels
+    noise             standard deviation of the noise, in levels
+    edge              width of edges, in pixels
+    right, down       the object's centre from the image's, in pixels
+    area              the object's share of the image
+    ================= ============================================================================
+
+    Those of the object are NaN where there is none.
     """
     return np.concatenate([_measure(images[k : k + 32]) for k in range(0, len(images), 32)])
 
@@ -85,21 +133,26 @@ def _measure(images: np.ndarray) -> np.ndarray:
     full = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 255.0
     scale = max(1, full.shape[-1] // 64)
     pixels = functional.avg_pool2d(full, scale) if scale > 1 else full
-    grey = pixels.mean(1, keepdim=True)
     background = _border(pixels).median(-1).values
     weight = _object_weight(pixels, background)
     outside = (weight == 0).float()
     # Smoothing has spread the object by a pixel, and the next one may be half background.
     inside = 1 - functional.max_pool2d(outside, 5, stride=1, padding=2)
-    brightness = (grey * inside).sum((1, 2, 3)) / inside.sum((1, 2, 3))
-    spread = (grey - brightness[:, None, None, None]).square() * inside
-    spread = spread.sum((1, 2, 3)) / inside.sum((1, 2, 3))
+    count = inside.sum((2, 3))
+    colour = (pixels * inside).sum((2, 3)) / count
+    variance = ((pixels - colour[:, :, None, None]).square() * inside).sum((2, 3)) / count
+    brightness = colour.mean(1, keepdim=True)
+    contrast = variance.mean(1, keepdim=True).sqrt()
+    levels = 255.0 * torch.cat((background, colour), 1)
+    # The balance of what is all but black is that of rounding.
+    balance = colour / brightness.clamp(min=1.0 / 255.0)
+    noise = _noise_level(full, scale)[:, None]
+    spreads = (variance.sqrt(), variance.sqrt() - contrast, brightness, contrast, noise)
     area = 1 - outside.mean((1, 2, 3))
     place = scale * (torch.arange(pixels.shape[-1]) - (pixels.shape[-1] - 1) / 2)
     across, down = (weight.sum(axis)[:, 0] @ place / weight.sum((1, 2, 3)) for axis in (2, 3))
-    levels = 255.0 * torch.stack((brightness, spread.sqrt(), _noise_level(full, scale)), 1)
     rest = torch.stack((_edge_width(full[:, :, ::scale]), across, down, area), 1)
-    return torch.cat((255.0 * background, levels, rest), 1).double().numpy()
+    return torch.cat((levels, balance, 255.0 * torch.cat(spreads, 1), rest), 1).double().numpy()
 
 
 def _border(pixels: torch.Tensor) -> torch.Tensor:
@@ -133,32 +186,36 @@ def _noise_level(pixels: torch.Tensor, step: int) -> torch.Tensor:
 def _edge_width(rows: torch.Tensor) -> torch.Tensor:
     """Return over how many pixels an edge goes, up to eight, ``(n,)``; NaN without one.
 
-    At the image's strongest rises over eight pixels: the rise by the steepest pixel in it.
+    At the strongest rises over eight pixels of ``rows``, ``(n, 3, h, w)``: the rise by the steepest
+    pixel in it. Of the colours that one mixture is taken that rises most.
     """
-    grey = rows.mean(1)
-    rise = (grey[..., _REACH:] - grey[..., :-_REACH]).abs()
-    steepest = functional.max_pool1d((grey[..., 1:] - grey[..., :-1]).abs(), _REACH, stride=1)
+    rises = (rows[..., _REACH:] - rows[..., :-_REACH]).flatten(2)
+    mixture = torch.linalg.eigh(rises @ rises.transpose(1, 2)).eigenvectors[:, :, -1]
+    mixed = (rows * mixture[:, :, None, None]).sum(1)
+    rise = (mixed[..., _REACH:] - mixed[..., :-_REACH]).abs()
+    slope = (mixed[..., 1:] - mixed[..., :-1]).abs()
+    steepest = functional.max_pool1d(slope, _REACH, stride=1)
     rise, steepest = rise.flatten(1), steepest.flatten(1)
     strongest = rise.kthvalue(max(1, round(0.995 * rise.shape[1])), 1).values[:, None]
     edges = torch.where(rise > 0.5 * strongest, rise / steepest, math.nan)
     return edges.nanmedian(1).values
 
 
-def _compared(ours: np.ndarray, theirs: np.ndarray) -> _Compared:
+def _compare(of_targets: np.ndarray, of_renders: np.ndarray) -> _Comparison:
     """Compare one statistic of targets and of renders, ``(N,)`` and ``(M,)``, by Welch's test."""
-    ours, theirs = ours[np.isfinite(ours)], theirs[np.isfinite(theirs)]
-    if min(len(ours), len(theirs)) < MIN_COUNT:
-        return _Compared(math.nan, math.nan, certain=False)
-    target, render = float(ours.mean()), float(theirs.mean())
-    parts = [values.var(ddof=1) / len(values) for values in (ours, theirs)]
+    samples = [values[np.isfinite(values)] for values in (of_targets, of_renders)]
+    if min(len(values) for values in samples) < MIN_COUNT:
+        return _Comparison(math.nan, math.nan, significant=False)
+    target, render = (float(values.mean()) for values in samples)
+    parts = [values.var(ddof=1) / len(values) for values in samples]
     variance = sum(parts)
     if variance < 1e-12:
-        return _Compared(target, render, certain=target != render)
+        return _Comparison(target, render, significant=target != render)
     freedom = variance**2 / sum(
-        part**2 / (len(values) - 1) for part, values in zip(parts, (ours, theirs), strict=True)
+        part**2 / (len(values) - 1) for part, values in zip(parts, samples, strict=True)
     )
     errors = _as_normal(abs(target - render) / math.sqrt(variance), freedom)
-    return _Compared(target, render, certain=errors > CERTAIN)
+    return _Comparison(target, render, significant=errors > CRITICAL)
 
 
 def _as_normal(t: float, freedom: float) -> float:
@@ -166,81 +223,111 @@ def _as_normal(t: float, freedom: float) -> float:
     return (8 * freedom + 1) / (8 * freedom + 3) * math.sqrt(freedom * math.log1p(t**2 / freedom))
 
 
-def _tell_background(red: _Compared, green: _Compared, blue: _Compared) -> str:
-    channels = (red, green, blue)
-    if not any(channel.by(4.0) for channel in channels):
+def _background(comparisons: _Comparisons) -> str:
+    channels = [comparisons[channel] for channel in _CHANNELS]
+    if not any(channel.exceeds(4.0) for channel in channels):
         return ""
-    apart = [channel.target - channel.render for channel in channels]
-    if max(apart) - min(apart) > 10.0:
-        ours = ", ".join(f"{channel.target:.0f}" for channel in channels)
-        theirs = ", ".join(f"{channel.render:.0f}" for channel in channels)
-        return (
-            f"The targets' background has another colour: red, green, blue {ours} "
-            f"against {theirs} of 255."
-        )
-    target = sum(channel.target for channel in channels) / 3
-    render = sum(channel.render for channel in channels) / 3
+    differences = [channel.difference for channel in channels]
+    mean = _mean(channels)
+    unequal = max(differences) - min(differences)
+    if unequal > 10.0 or unequal > abs(mean.difference):
+        return f"The targets' background has another colour: {_in_channels(channels)}."
     return (
-        f"The targets' background is {_more(target, render, 'brighter', 'darker')}: "
-        f"{target:.0f} against {render:.0f} of 255."
+        f"The targets' background is {mean.either('brighter', 'darker')}: "
+        f"{mean.target:.0f} against {mean.render:.0f} of 255."
     )
 
 
-def _tell_brightness(found: _Compared) -> str:
-    if not found.by(5.0):
+def _brightness(brightness: _Comparison) -> str:
+    if not brightness.exceeds(5.0):
         return ""
     return (
-        f"The targets' object is {_more(found.target, found.render, 'brighter', 'darker')}: "
-        f"{found.target:.0f} against {found.render:.0f} of 255 on average."
+        f"The targets' object is {brightness.either('brighter', 'darker')}: "
+        f"{brightness.target:.0f} against {brightness.render:.0f} of 255 on average."
     )
 
 
-def _tell_contrast(found: _Compared) -> str:
-    if not found.by(2.0, 0.08):
+def _object_colour(comparisons: _Comparisons) -> str:
+    colours = [comparisons[f"object {channel}"] for channel in _CHANNELS]
+    balances = {channel: comparisons[f"{channel} balance"] for channel in _CHANNELS}
+    mean = _mean(colours)
+    # In levels, at the brightness of the darker object.
+    least = 5.0 / max(min(mean.target, mean.render), 1.0)
+    unlike = {name: balance for name, balance in balances.items() if balance.exceeds(least)}
+    if not unlike:
+        return ""
+    name = max(unlike, key=lambda name: abs(unlike[name].difference))
+    more = {"red": "redder", "green": "greener", "blue": "bluer"}
+    word = unlike[name].either(more[name], f"less {name}")
+    return f"The targets' object is {word}: {_in_channels(colours)}."
+
+
+def _contrast(contrast: _Comparison) -> str:
+    if not contrast.exceeds(2.0, 0.08):
         return ""
     return (
-        f"The targets' object has {_more(found.target, found.render, 'more', 'less')} contrast: "
-        f"its levels spread by {found.target:.0f} against {found.render:.0f} of 255."
+        f"The targets' object has {contrast.either('more', 'less')} contrast: "
+        f"its levels spread by {contrast.target:.0f} against {contrast.render:.0f} of 255."
     )
 
 
-def _tell_noise(found: _Compared) -> str:
-    if not found.by(0.5, 0.1):
+def _contrast_by_channel(comparisons: _Comparisons) -> str:
+    least = 0.1 * max(comparisons["contrast"].target, comparisons["contrast"].render)
+    excesses = [comparisons[f"{channel} contrast excess"] for channel in _CHANNELS]
+    if not any(excess.exceeds(max(4.0, least)) for excess in excesses):
         return ""
+    contrasts = [comparisons[f"{channel} contrast"] for channel in _CHANNELS]
     return (
-        f"The targets are {_more(found.target, found.render, 'noisier', 'less noisy')}: "
-        f"by {found.target:.1f} against {found.render:.1f} of 255."
+        f"The targets' object varies in other colours: its {_in_channels(contrasts, ' spread by')}."
     )
 
 
-def _tell_sharpness(found: _Compared) -> str:
-    if not found.by(0.1, 0.15):
+def _noise(noise: _Comparison) -> str:
+    if not noise.exceeds(0.5, 0.1):
         return ""
     return (
-        f"The targets are {_more(found.target, found.render, 'less sharp', 'sharper')}: "
-        f"their edges are {found.target:.1f} pixels wide against {found.render:.1f}."
+        f"The targets are {noise.either('noisier', 'less noisy')}: "
+        f"by {noise.target:.1f} against {noise.render:.1f} of 255."
     )
 
 
-def _tell_position(right: _Compared, down: _Compared, size: int) -> str:
+def _sharpness(edge: _Comparison) -> str:
+    if not edge.exceeds(0.1, 0.15):
+        return ""
+    return (
+        f"The targets are {edge.either('less sharp', 'sharper')}: "
+        f"their edges are {edge.target:.1f} pixels wide against {edge.render:.1f}."
+    )
+
+
+def _position(right: _Comparison, down: _Comparison, size: int) -> str:
     parts = []
-    for found, more, less in ((right, "to the right", "to the left"), (down, "down", "up")):
-        if found.by(size / 100):
-            apart = abs(found.target - found.render)
-            parts.append(
-                f"{apart:.1f} pixels further {_more(found.target, found.render, more, less)}"
-            )
+    for place, more, less in ((right, "to the right", "to the left"), (down, "down", "up")):
+        if place.exceeds(size / 100):
+            parts.append(f"{abs(place.difference):.1f} pixels further {place.either(more, less)}")
     return f"The targets' object is {' and '.join(parts)}." if parts else ""
 
 
-def _tell_size(found: _Compared) -> str:
-    if not found.by(0.005, 0.1):
+def _size(area: _Comparison) -> str:
+    if not area.exceeds(0.005, 0.1):
         return ""
     return (
-        f"The targets' object is {_more(found.target, found.render, 'larger', 'smaller')}: "
-        f"it covers {100 * found.target:.0f} % of the picture against {100 * found.render:.0f} %."
+        f"The targets' object is {area.either('larger', 'smaller')}: "
+        f"it covers {100 * area.target:.0f} % of the picture against {100 * area.render:.0f} %."
     )
 
 
-def _more(target: float, render: float, more: str, less: str) -> str:
-    return more if target > render else less
+def _mean(channels: list[_Comparison]) -> _Comparison:
+    """Return the mean of the channels, significant if one of them is."""
+    return _Comparison(
+        target=sum(channel.target for channel in channels) / len(channels),
+        render=sum(channel.render for channel in channels) / len(channels),
+        significant=any(channel.significant for channel in channels),
+    )
+
+
+def _in_channels(channels: list[_Comparison], verb: str = "") -> str:
+    """Return the levels of red, green and blue, of the targets and of the renders."""
+    targets = ", ".join(f"{channel.target:.0f}" for channel in channels)
+    renders = ", ".join(f"{channel.render:.0f}" for channel in channels)
+    return f"red, green, blue{verb} {targets} against {renders} of 255"
