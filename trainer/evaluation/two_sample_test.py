@@ -42,10 +42,10 @@ _RIDGE = 1.0
 whose mean is one spread off, ridges of 0.01, 0.1, 0.3, 1, 3 and 10 gave accuracies of 0.59, 0.64,
 0.66, 0.68, 0.68 and 0.68, in the mean of 12 pairs of sets."""
 _NORMAL_95 = 1.959964
-_CHUNK_VALUES = 1 << 20
-"""Values of images whose features are computed at a time. A quarter of it took three times as long
-with two threads on a busy computer, which wait for each other more often; four times as many were
-no faster."""
+_CHUNK_VALUES = 1 << 21
+"""Values of images whose features are computed at a time. An eighth of it took three times as long
+with two threads on a busy computer, which wait for each other more often; twice as many were no
+faster."""
 _TIE = 1e-5
 """Margins, and differences of the test statistic, that are a matter of rounding. On images of one
 colour, noise of 1e-6 of each feature gave margins up to 9e-6, and the least difference that there
