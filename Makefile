@@ -11,7 +11,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' blender_manifest.toml)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-quick addon blender bench bench-engines bench-scaling bench-convergence lint format clean
+.PHONY: help demo test test-quick addon blender bench bench-engines bench-scaling bench-convergence bench-two-sample lint format clean
 
 help: ## Say what there is to make
 	@sed -n 's/^\([a-z][-a-z.0-9%]*\):.*## \(.*\)/  make \1|\2/p' Makefile | \
@@ -55,6 +55,10 @@ bench-scaling: $(READY) ## Measure what more render workers are worth, and what 
 bench-convergence: .venv/bench ## Measure how many renders the estimators need (hours; BENCH=--quick: a minute)
 	@$(BIN)/python tools/system_libraries.py --check
 	$(BIN)/python -m benchmarks.convergence $(BENCH)
+
+bench-two-sample: $(READY) ## Measure level and power of the closing comparison (half an hour; BENCH=--quick: minutes)
+	@$(BIN)/python tools/system_libraries.py --check
+	$(BIN)/python -m benchmarks.two_sample_test $(BENCH)
 
 lint: $(READY) ## Check style
 	$(BIN)/ruff check
