@@ -30,6 +30,16 @@ def discs(z: torch.Tensor, size: int = 32) -> np.ndarray:
     return np.repeat((level * 255).astype(np.uint8)[..., None], 3, axis=3)
 
 
+def hues(z: torch.Tensor, size: int = 32) -> np.ndarray:
+    """A soft disc of radius ``z[:, 0]``, between red and blue by ``z[:, 1]`` of -10 to 10, and
+    equally bright whatever its hue: the channels of every pixel have the same sum."""
+    axis = np.arange(size) - size / 2 + 0.5
+    radius, hue = z.double().numpy().T[..., None, None]
+    level = np.round(255.0 / (1.0 + np.exp(np.hypot(axis, axis[:, None]) - radius)))
+    red = np.round(level * (0.5 + hue / 25))
+    return np.stack((red, 0 * level, level - red), axis=3).astype(np.uint8)
+
+
 def make(seed, targets):
     training = TrainingSettings(size=32, batch=20, estimator="regression")
     model = ProbabilityModel(START, parameters.defaults())
@@ -37,7 +47,7 @@ def make(seed, targets):
     return estimators.make(training, model, targets, torch.device("cpu"), generator)
 
 
-def hidden(seed, count=40):
+def hidden(seed, count=40, render=discs):
     """Return internal parameters ``(count, 2)`` and their pictures."""
     known = ProbabilityModel(
         {
@@ -47,18 +57,20 @@ def hidden(seed, count=40):
         parameters.defaults(),
     )
     z = known.sample(count, torch.Generator().manual_seed(seed))
-    return known.to_internal(z), discs(z)
+    return known.to_internal(z), render(z)
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_it_finds_mean_and_spread_and_says_when(seed):
-    x, pictures = hidden(100 + seed)
+@pytest.mark.parametrize(
+    ("render", "seed"), [*((discs, seed) for seed in range(4)), (hues, 0), (hues, 1)]
+)
+def test_it_finds_mean_and_spread_and_says_when(render, seed):
+    x, pictures = hidden(100 + seed, render=render)
     estimator = make(seed, pictures)
     converged, renders = False, 0
     while not converged and renders < 300:
         z = estimator.propose()
         assert z.shape == (20, 2)
-        converged = estimator.update(z, discs(z)).converged
+        converged = estimator.update(z, render(z)).converged
         renders += 20
     assert converged
     mean, std = estimator.model.mean.detach(), estimator.model.std.detach()
