@@ -100,7 +100,7 @@ def test_another_light_and_background_reach_the_picture_and_are_put_back(tmp_pat
 import sys
 import numpy as np
 from benchmarks.convergence.scene import Scene
-from gdr_core import parameters
+from gdr_core.supershape import parameters
 scene = Scene()
 x = np.array([[2.25, 2.25]])
 usual = scene.render(x, ("m1", "m2"))

@@ -48,12 +48,14 @@ class RegressionOptions:
         Renders before its next reading, over those made: a batch at least.
     mismatch
         How much farther from renders than these from each other targets are that no render can
-        be like, once the emulator foresees renders (``explained``), or ...
+        be like, where ...
+    closed_in, unknown
+        ... an emulator foresees the one share of the variance of pictures near what is believed of
+        them, and what is not known of their parameters changes a picture by less than the other
+        share of its distance from the nearest render, or ...
     outside
-        ... where targets are so many times as far from every render as renders from all over the
-        box are from each other. When this was chosen, it was 0.2 to 0.6 after 80 renders where
-        renders can be like the targets; 1.0 where these were shifted by 2 px, 1.7 to 1.8 in another
-        light, 2.0 before another background, 3.0 to 3.3 in another exposure.
+        ... they are so many times as far from every render as renders from all over the box are
+        from each other.
     network_first, network_next
         Renders in random light before the network's first training, and before each next one.
     network_wide
@@ -80,6 +82,8 @@ class RegressionOptions:
     emulated_farthest: float = 3.0
     emulated_next: float = 0.06
     mismatch: float = 6.0
+    closed_in: float = 0.9
+    unknown: float = 0.5
     outside: float = 1.4
     network_first: int = 300
     network_next: int = 150

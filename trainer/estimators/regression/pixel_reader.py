@@ -10,18 +10,13 @@ import torch
 
 from . import emulation, pixel_regression, proposals
 from .empirical_bayes import Population
+from .mismatch import Mismatch
 from .options import RegressionOptions
 from .proposals import Box
 from .reader import Reader, worst
 from .renders import Prediction, Renders
 
 log = logging.getLogger(__name__)
-
-MISMATCH_AFTER = 80
-"""Renders before which targets may be far from all renders because none is near them yet."""
-MISMATCH_ROUNDS = 3
-"""Rounds running in which they must be. Of runs that should not be taken for a mismatch, none of
-145 had a single such round (``benchmarks/convergence/false_mismatch.py``)."""
 
 
 class PixelReader(Reader):
@@ -43,13 +38,12 @@ class PixelReader(Reader):
         self._options = options
         self._learned: emulation.Learned | None = None
         self._moved: torch.Tensor | None = None
-        self._mismatched_rounds = 0
-        self._scatter: float | None = None
+        self._mismatch = Mismatch(targets, options)
 
     @property
     def mismatched(self) -> bool:
         """Whether no render can be like the targets, because light or camera differ."""
-        return self._mismatched_rounds >= MISMATCH_ROUNDS
+        return self._mismatch.noticed
 
     def read(self, renders: Renders, before: Prediction | None) -> Prediction:
         options = self._options
@@ -68,7 +62,7 @@ class PixelReader(Reader):
             found.explained,
             found.misfit,
         )
-        self._watch(renders, found.explained)
+        self._mismatch.watch(renders, belief, found.learned.sensitivity, found.explained)
         serves = found.explained > options.explained and found.misfit < options.misfit
         self._learned = found.learned
         self.sensitivity = found.learned.sensitivity if serves else None
@@ -76,36 +70,6 @@ class PixelReader(Reader):
             return self._regressed(renders, before) if served else belief
         self._moved = found.prediction.moved(before) if served else None
         return found.prediction
-
-    def _watch(self, renders: Renders, explained: float) -> None:
-        """Count the rounds running in which renders cannot be like the targets.
-
-        Renders that are near each other and far from the targets are no evidence by themselves: a
-        search gathers in the wrong place as well, before it finds the right one. They are where an
-        emulator foresees renders near what is believed of the targets, for it would know the way;
-        and where the targets lie outside all that the renderer shows, farther from every render
-        than renders from all over the box are from each other.
-
-        Parameters
-        ----------
-        explained
-            Share of the pictures near the targets that an emulator foresees.
-        """
-        if self._scatter is None:  # The first renders cover the box.
-            self._scatter = pixel_regression.scatter(renders.boxes)
-        found = pixel_regression.distances(renders, self._targets)
-        log.info(
-            "Targets are %.1f times as far from renders as these from each other, "
-            "and %.2f times as far as renders from all over the box",
-            found.ratio,
-            found.nearest / max(self._scatter, 1e-9),
-        )
-        closed_in = explained > self._options.explained
-        outside = found.nearest > self._options.outside * self._scatter
-        far = found.ratio > self._options.mismatch and len(renders) >= MISMATCH_AFTER
-        self._mismatched_rounds = (
-            self._mismatched_rounds + 1 if far and (closed_in or outside) else 0
-        )
 
     def _regressed(self, renders: Renders, before: Prediction | None) -> Prediction:
         """Return what a regression of parameters on pictures says."""
@@ -161,13 +125,11 @@ class PixelReader(Reader):
             "learned": vars(self._learned) if self._learned else None,
             "sensitivity": self.sensitivity,
             "moved": self._moved,
-            "mismatched_rounds": self._mismatched_rounds,
-            "scatter": self._scatter,
+            "mismatch": self._mismatch.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._learned = emulation.Learned(**state["learned"]) if state["learned"] else None
         self.sensitivity = state["sensitivity"]
         self._moved = state["moved"]
-        self._mismatched_rounds = state["mismatched_rounds"]
-        self._scatter = state["scatter"]
+        self._mismatch.load_state_dict(state["mismatch"])

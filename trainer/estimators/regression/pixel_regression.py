@@ -89,11 +89,6 @@ def distances(renders: Renders, targets: torch.Tensor) -> Distances:
     return Distances(distance.min(0).values.median().item(), among.min(1).values.median().item())
 
 
-def scatter(boxes: torch.Tensor) -> float:
-    """Return the median distance between two of ``(n, F)`` boxes, ``n`` at least 2."""
-    return torch.pdist(boxes).median().item()
-
-
 def _most_alike(boxes: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """Return indices of the renders that are among the most alike for some target."""
     count = min(len(boxes), max(64, min(KEEP, len(boxes) // 2)))
