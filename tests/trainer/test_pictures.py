@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional
 
 from trainer.estimators.regression.augmentation import augment, backgrounds, normalise
-from trainer.estimators.regression.pictures import boxes, thumbnails
+from trainer.estimators.regression.pictures import COLOUR, boxes, thumbnails
 
 
 def blurred(size: int, channels: int) -> np.ndarray:
@@ -34,7 +34,7 @@ def test_pictures_without_colour_are_as_far_apart_as_their_levels():
     torch.testing.assert_close(torch.cdist(seen, seen), torch.cdist(alone, alone))
 
 
-def test_a_change_of_hue_counts_as_much_as_one_of_brightness():
+def test_a_change_of_hue_counts_as_much_as_it_should():
     grey, brighter = plain(100, 100, 100), plain(120, 120, 120)
     # As far from grey in the mean square over channels, and no brighter.
     step = 20 * 1.5**0.5
@@ -42,7 +42,7 @@ def test_a_change_of_hue_counts_as_much_as_one_of_brightness():
     seen = boxes(thumbnails(np.concatenate((grey, brighter, red))))
     light, hue = (seen[1:] - seen[0]).norm(dim=1).tolist()
     # Of boxes of colour there are a little fewer than a quarter.
-    assert 0.85 < hue / light < 1.05
+    assert 0.85 * COLOUR < hue / light < 1.05 * COLOUR
 
 
 def test_a_background_is_told_by_its_colour():
