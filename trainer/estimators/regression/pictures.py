@@ -45,11 +45,8 @@ def boxes(pictures: torch.Tensor) -> torch.Tensor:
     """
     levels = pictures.double() / 255.0
     box = max(2, pictures.shape[-1] // 16)
-    brightness, colour = (
-        levels.mean(1, keepdim=True),
-        torch.einsum("ck,nkij->ncij", _COLOUR, levels),
-    )
-    fine = functional.avg_pool2d(brightness, box, stride=box // 2)
+    fine = functional.avg_pool2d(levels.mean(1, keepdim=True), box, stride=box // 2)
+    colour = torch.einsum("ck,nkij->ncij", _COLOUR, levels)
     # A box has four times the area of one of brightness, which is two squared.
     coarse = 2.0 * COLOUR * functional.avg_pool2d(colour, 2 * box, stride=box)
     return torch.cat((fine.flatten(1), coarse.flatten(1)), 1)
