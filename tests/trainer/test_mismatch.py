@@ -31,10 +31,10 @@ def believed(std):
 
 @pytest.fixture
 def gathered():
-    """A search that covered the box with 40 renders and then gathered in a wrong place with 60,
-    and the boxes of targets in another place."""
+    """Few renders from all over the box, those of a search that gathers in a wrong place, and the
+    boxes of targets in another place."""
     generator = torch.Generator().manual_seed(0)
-    cover = 2 * torch.rand(40, 2, generator=generator).double() - 1
+    cover = 2 * torch.rand(14, 2, generator=generator).double() - 1
     truth = torch.tensor([0.8, 0.8]) + 0.1 * torch.randn(30, 2, generator=generator)
     # None is near the targets, as in a box of more parameters.
     away = (cover - 0.8).norm(dim=1) > 0.9
