@@ -91,7 +91,7 @@ def _optimise(
     limit: int,
 ) -> dict[str, Any]:
     """Let the estimator go until it stops by itself, fails, or has had its renders."""
-    history, clock, error, report = [], _Clock(), None, None
+    history, notes, clock, error, report = [], [], _Clock(), None, None
     renders = 0
     while renders < limit:
         try:
@@ -107,6 +107,8 @@ def _optimise(
             break
         renders += len(x)
         history.append(_line(renders, model, report.converged, clock))
+        if report.note:
+            notes.append({"renders": renders, "note": report.note})
         last = bool(report.converged) or renders >= limit
         inspector.look(model, renders, last)
         if last:
@@ -115,6 +117,7 @@ def _optimise(
         "renders": renders,
         "converged": bool(history) and bool(history[-1]["converged"]),
         "error": error,
+        "notes": notes,
         "report": None if report is None else _plain(dataclasses.asdict(report)),
         "uncertainty": _uncertainty(estimator),
         "correlation": model.correlation.tolist(),

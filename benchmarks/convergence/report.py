@@ -43,6 +43,7 @@ def tables(records: Sequence[dict[str, Any]]) -> str:
         table.comparison(scores, limits),
         table.details(scores),
         table.alike(scores),
+        table.noticed(scores),
         table.told(scores),
         table.broken(scores),
         _other_sources(records),

@@ -52,6 +52,9 @@ class Score:
         Groups of parameters that it says can be exchanged, each as text.
     differences
         Sentences about what of the targets the renders do not match.
+    noticed
+        Renders when the estimator said that something about the targets is none of the parameters;
+        None if it did not.
     accuracy
         Of a classifier that tells its renders from fresh targets, at the end; None if not tested.
     ceiling
@@ -77,6 +80,7 @@ class Score:
     undetermined: tuple[str, ...]
     trade_offs: tuple[str, ...]
     differences: tuple[str, ...]
+    noticed: int | None
     accuracy: float | None
     ceiling: dict[str, Any] | None
     error: str | None
@@ -115,6 +119,7 @@ def judge(record: dict[str, Any], within: int | None = None) -> Score:
             " with ".join(group["direction"]) for group in uncertainty.get("trade_offs", ())
         ),
         differences=tuple(record["differences"]),
+        noticed=next((note["renders"] for note in record.get("notes", ())), None),
         accuracy=record["checks"][-1]["accuracy"] if record["checks"] else None,
         ceiling=record.get("ceiling"),
         error=record["error"],

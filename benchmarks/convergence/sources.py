@@ -9,8 +9,9 @@ import hashlib
 from .scene import ROOT
 
 _WHAT_COUNTS = (
-    "gdr_addon/renderers/*.py",
-    "gdr_core/*.py",
+    "gdr_addon/renderers/**/*.py",
+    "gdr_addon/scenes/**/*.py",
+    "gdr_core/**/*.py",
     "trainer/**/*.py",
     "benchmarks/convergence/baselines/*.py",
     *(

@@ -136,6 +136,21 @@ def told(scores: Scores) -> str:
     return "\n".join(lines) + "\n" if lines else ""
 
 
+def noticed(scores: Scores) -> str:
+    """Say how soon targets are taken for differently lit, rightly or wrongly."""
+    lines = []
+    for (task, name), found in scores.items():
+        renders = [score.noticed for score in found if score.noticed is not None]
+        if renders:
+            wrongly = "" if TASKS[task].seen_through else "wrongly "
+            lines.append(
+                f"- `{task}`, {name}: {len(renders)} of {len(found)} seeds are {wrongly}taken for "
+                f"differently lit, after {statistics.median(renders):.0f} renders in the median "
+                f"and {max(renders)} at most."
+            )
+    return "\n".join(lines) + "\n" if lines else ""
+
+
 def broken(scores: Scores) -> str:
     """Say which runs broke off, which are failures too."""
     lines = []

@@ -13,6 +13,7 @@ import torch
 from benchmarks.convergence import contestants
 from benchmarks.convergence.contestants import CONTESTANTS, Contestant
 from benchmarks.convergence.job import Job, run
+from benchmarks.convergence.scene import SCENE, rows_of
 from benchmarks.convergence.score import judge
 from benchmarks.convergence.store import Store
 
@@ -32,14 +33,12 @@ class Discs:
     background = (61, 61, 61)
 
     def render(self, x, names, light=None, background=None):
-        batch = np.ones((len(x), 12))
-        batch[:, [0, 6]] = np.exp(x[:, :2])
-        return self.render_parameters(batch)
+        return self.render_rows(rows_of(x[:, :2], ("m1", "m2")))
 
-    def render_parameters(self, batch, light=None, background=None, lights=None):
+    def render_rows(self, rows, light=None, background=None):
         row, column = np.mgrid[:64, :64] - 31.5
-        inside = np.hypot(row, column)[None] < np.clip(2 * batch[:, 0], 1, 30)[:, None, None]
-        level = np.clip(70 + 4 * batch[:, 6], 70, 255)[:, None, None]
+        inside = np.hypot(row, column)[None] < np.clip(2 * rows[:, 0], 1, 30)[:, None, None]
+        level = np.clip(70 + 4 * rows[:, 6], 70, 255)[:, None, None]
         grey = np.where(inside, level, 61).astype(np.uint8)
         return np.repeat(grey[..., None], 3, axis=3)
 
@@ -68,31 +67,31 @@ def test_a_run_repeats_itself():
         assert one["mean"] == other["mean"]
 
 
-def test_an_estimator_that_varies_the_light_gets_each_render_in_another_one(monkeypatch):
+def test_after_a_mismatch_each_render_is_in_another_light(monkeypatch):
     class Lit(Discs):
         lights: list = []
 
-        def render_parameters(self, batch, light=None, background=None, lights=None):
-            self.lights.append(lights)
-            return super().render_parameters(batch)
+        def render_rows(self, rows, light=None, background=None):
+            self.lights.append(rows[:, SCENE.names.index("light")])
+            return super().render_rows(rows)
 
     def make(model, targets, generator):
         estimator = CONTESTANTS["mmd"].make(model, targets, generator)
-        estimator.varies_light = True
+        estimator.mismatched = True
         return estimator
 
     monkeypatch.setitem(CONTESTANTS, "lit", Contestant("lit", make))
     renders = run(Job("reference", "lit", 0, limit=60), Lit())["renders"]
-    given = [lights for lights in Lit.lights if lights is not None]
-    assert all(lights.dtype == np.uint32 for lights in given)
-    assert np.concatenate(given).tolist() == list(range(1, renders + 1))
-    assert len(given) < len(Lit.lights)  # The targets and the judge's pictures.
+    given = np.concatenate([lights for lights in Lit.lights if lights.any()])
+    assert len(set(given.tolist())) == len(given) == renders
+    own = [lights for lights in Lit.lights if not lights.any()]
+    assert own  # The targets and the judge's pictures.
 
 
 def test_an_estimator_that_breaks_has_failed(monkeypatch):
     def make(model, targets, generator):
         estimator = CONTESTANTS["mmd"].make(model, targets, generator)
-        estimator.update = lambda z, images: 1 / 0
+        estimator.update = lambda x, images: 1 / 0
         return estimator
 
     monkeypatch.setitem(CONTESTANTS, "broken", Contestant("broken", make))

@@ -99,16 +99,14 @@ def test_another_light_and_background_reach_the_picture_and_are_put_back(tmp_pat
     code = """
 import sys
 import numpy as np
-from benchmarks.convergence.scene import Scene
-from gdr_core import parameters
+from benchmarks.convergence.scene import SCENE, Scene
 scene = Scene()
 x = np.array([[2.25, 2.25]])
 usual = scene.render(x, ("m1", "m2"))
 light = scene.render(x, ("m1", "m2"), light="outdoor.sl")
 background = scene.render(x, ("m1", "m2"), background=(140, 120, 100))
-batch = parameters.defaults()[None]
-random = scene.render_parameters(batch, lights=np.array([1], np.uint32))
-own = scene.render_parameters(batch)
+random = scene.render_rows(SCENE.row({"light": 1.0})[None])
+own = scene.render_rows(SCENE.row()[None])
 again = scene.render(x, ("m1", "m2"))
 np.savez(sys.argv[1], usual=usual, light=light, background=background, random=random, own=own,
          again=again)

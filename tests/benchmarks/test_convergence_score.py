@@ -143,6 +143,15 @@ def test_what_can_be_exchanged_is_listed():
     assert "exchangeable, in so many seeds: `n1_1 with n2_1` 1." in report.tables([found])
 
 
+def test_targets_taken_for_differently_lit_are_counted_wrongly_and_rightly():
+    notes = [{"renders": 120, "note": "The targets differ."}]
+    assert judge(record([NEAR], notes=notes)).noticed == 120
+    assert judge(record([NEAR])).noticed is None  # Also a record from before there were notes.
+    said = report.tables([record([NEAR], notes=notes), record([NEAR], task="light", notes=notes)])
+    assert "`reference`, regression: 1 of 1 seeds are wrongly taken for" in said
+    assert "`light`, regression: 1 of 1 seeds are taken for differently lit, after 120" in said
+
+
 @pytest.mark.parametrize(
     ("freedom", "quantile"), [(5, 2.5706), (7, 2.3646), (63, 1.9983), (10_000, 1.9602)]
 )

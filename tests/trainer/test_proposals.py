@@ -17,11 +17,12 @@ def box():
 
 
 def square(x):
-    """Pictures ``(n, 32, 32)`` with a bright square at parameters around (1, -1)."""
+    """Pictures ``(n, 3, 32, 32)`` with a bright square at parameters around (1, -1)."""
     axis = torch.arange(32.0)
     place = 16 + 5 * (x - torch.tensor([1.0, -1.0]))
     near = [torch.sigmoid(4 - (axis - p[:, None]).abs()) for p in place.T]
-    return (255 * near[0][:, :, None] * near[1][:, None, :]).to(torch.uint8)
+    levels = (255 * near[0][:, :, None] * near[1][:, None, :]).to(torch.uint8)
+    return levels[:, None].expand(-1, 3, -1, -1)
 
 
 def test_the_box_is_covered_evenly_and_never_left(box, generator):

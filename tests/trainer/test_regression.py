@@ -20,17 +20,32 @@ START = {
 }
 
 
+def values(x: torch.Tensor) -> list[np.ndarray]:
+    """Return the values ``(n, 1, 1)`` of each parameter."""
+    return [
+        start.to_value(x[:, k].double().numpy())[:, None, None]
+        for k, start in enumerate(START.values())
+    ]
+
+
 def discs(x: torch.Tensor, size: int = 32) -> np.ndarray:
     """A renderer in numpy: a soft disc whose radius is the first parameter, moved sideways by the
     second."""
     axis = np.arange(size) - size / 2 + 0.5
-    radius, shift = (
-        start.to_value(x[:, k].double().numpy())[:, None, None]
-        for k, start in enumerate(START.values())
-    )
+    radius, shift = values(x)
     distance = np.hypot(axis[None, None, :] - shift, axis[None, :, None])
     level = 1.0 / (1.0 + np.exp(distance - radius))
     return np.repeat((level * 255).astype(np.uint8)[..., None], 3, axis=3)
+
+
+def hues(x: torch.Tensor, size: int = 32) -> np.ndarray:
+    """A soft disc whose radius is the first parameter, between red and blue by the second, and
+    equally bright whatever its hue: the channels of every pixel have the same sum."""
+    axis = np.arange(size) - size / 2 + 0.5
+    radius, hue = values(x)
+    level = np.round(255.0 / (1.0 + np.exp(np.hypot(axis, axis[:, None]) - radius)))
+    red = np.round(level * (0.5 + hue / 25))
+    return np.stack((red, 0 * level, level - red), axis=3).astype(np.uint8)
 
 
 def make(seed, targets):
@@ -40,7 +55,7 @@ def make(seed, targets):
     return estimators.make(training, model, targets, torch.device("cpu"), generator)
 
 
-def hidden(seed, count=40):
+def hidden(seed, count=40, render=discs):
     """Return internal parameters ``(count, 2)`` and their pictures."""
     known = ProbabilityModel(
         {
@@ -49,18 +64,20 @@ def hidden(seed, count=40):
         }
     )
     x = known.sample(count, torch.Generator().manual_seed(seed)).double()
-    return x, discs(x)
+    return x, render(x)
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_it_finds_mean_and_spread_and_says_when(seed):
-    x, pictures = hidden(100 + seed)
+@pytest.mark.parametrize(
+    ("render", "seed"), [*((discs, seed) for seed in range(4)), (hues, 0), (hues, 1)]
+)
+def test_it_finds_mean_and_spread_and_says_when(render, seed):
+    x, pictures = hidden(100 + seed, render=render)
     estimator = make(seed, pictures)
     converged, renders = False, 0
     while not converged and renders < 300:
         proposed = estimator.propose()
         assert proposed.shape == (20, 2)
-        converged = estimator.update(proposed, discs(proposed)).converged
+        converged = estimator.update(proposed, render(proposed)).converged
         renders += 20
     assert converged
     mean, std = estimator.model.mean.detach(), estimator.model.std.detach()

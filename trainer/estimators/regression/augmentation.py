@@ -14,6 +14,9 @@ from torch.nn import functional
 
 GAIN = 0.25
 """Spread of the logarithm of each of five smooth fields that brighten parts of a picture."""
+TINT = 0.1
+"""The same for each of six that brighten parts of one channel, the first of them all of it: lights
+have colours, and cameras balance white."""
 GAMMA = 0.5
 """Spread of the logarithm of the exposure's power."""
 DARKER = 0.3
@@ -25,10 +28,17 @@ NOISE = 0.05
 
 
 def backgrounds(pictures: torch.Tensor) -> torch.Tensor:
-    """Return where ``(N, T, T)`` uint8 pictures show their border's median level, bool."""
+    """Return where ``(N, 3, T, T)`` uint8 pictures show their border's median colour.
+
+    Returns
+    -------
+    torch.Tensor
+        ``(N, 1, T, T)`` bool.
+    """
     levels = pictures.to(torch.int16)
-    border = torch.cat((levels[:, 0], levels[:, -1], levels[:, :, 0], levels[:, :, -1]), 1)
-    return (levels - border.median(1).values[:, None, None]).abs() <= 1
+    sides = (levels[:, :, 0], levels[:, :, -1], levels[..., 0], levels[..., -1])
+    colour = torch.cat(sides, 2).median(2).values
+    return ((levels - colour[..., None, None]).abs() <= 1).all(1, keepdim=True)
 
 
 def augment(
@@ -39,17 +49,18 @@ def augment(
     Parameters
     ----------
     levels
-        ``(N, T, T)`` float32, 0 to 1.
+        ``(N, 3, T, T)`` float32, 0 to 1.
     background
-        ``(N, T, T)`` bool, of :func:`backgrounds`.
+        ``(N, 1, T, T)`` bool, of :func:`backgrounds`.
     generator
         CPU generator.
     """
     draw = _Draws(len(levels), generator)
-    side = levels.shape[-1]
-    out = levels * _gain(side, draw)
-    level = 0.02 + 0.88 * draw.uniform()
-    other = torch.where(draw.uniform() < 0.8, level, levels)
+    out = levels * _gain(levels.shape[-1], draw)
+    # From grey to any colour.
+    grey, colour = (0.02 + 0.88 * draw.uniform(n, 1, 1) for n in (1, 3))
+    plain = grey + draw.uniform() * (colour - grey)
+    other = torch.where(draw.uniform() < 0.8, plain, levels)
     out = torch.where(background, other, out)
     out = out.clamp(1e-3, 1.0) ** (GAMMA * draw.normal()).exp()
     out = out * (-DARKER * draw.normal().abs()).exp()
@@ -58,48 +69,50 @@ def augment(
 
 
 def normalise(levels: torch.Tensor) -> torch.Tensor:
-    """Return the logarithm of levels ``(N, T, T)``, each picture with mean 0 and spread 1."""
+    """Return the logarithm of levels ``(N, 3, T, T)``, each picture with mean 0 and spread 1.
+
+    Over all channels together: the ratios of the channels stay, which are the colours.
+    """
     logarithm = (levels.clamp(0.0, 1.0) + 0.05).log()
-    mean = logarithm.mean((1, 2), keepdim=True)
-    spread = logarithm.std((1, 2), keepdim=True)
+    mean = logarithm.mean((1, 2, 3), keepdim=True)
+    spread = logarithm.std((1, 2, 3), keepdim=True)
     return (logarithm - mean) / (spread + 0.02)
 
 
 class _Draws:
-    """Random numbers for a batch, one a picture, ``(N, 1, 1)``."""
+    """Random numbers for a batch, ``(N, 1, 1, 1)``: one a picture where no shape is named."""
 
     def __init__(self, count: int, generator: torch.Generator):
         self.count = count
         self.generator = generator
 
     def normal(self, *shape: int) -> torch.Tensor:
-        return torch.randn(self.count, *(shape or (1, 1)), generator=self.generator)
+        return torch.randn(self.count, *(shape or (1, 1, 1)), generator=self.generator)
 
     def uniform(self, *shape: int) -> torch.Tensor:
-        return torch.rand(self.count, *(shape or (1, 1)), generator=self.generator)
+        return torch.rand(self.count, *(shape or (1, 1, 1)), generator=self.generator)
 
 
 def _gain(side: int, draw: _Draws) -> torch.Tensor:
-    """Return smooth positive fields ``(N, T, T)``: exponentials of quadratic polynomials."""
+    """Return smooth positive fields ``(N, 3, T, T)``: exponentials of quadratic polynomials."""
     axis = torch.linspace(-1.0, 1.0, side)
     y, x = torch.meshgrid(axis, axis, indexing="ij")
-    fields = torch.stack((x, y, x * y, x**2 - 1 / 3, y**2 - 1 / 3))
-    return torch.einsum("nk,kij->nij", GAIN * draw.normal(5), fields).exp()
+    fields = torch.stack((torch.ones_like(x), x, y, x * y, x**2 - 1 / 3, y**2 - 1 / 3))
+    factors = TINT * draw.normal(3, 6)
+    factors[..., 1:] += GAIN * draw.normal(1, 5)
+    return torch.einsum("nck,kij->ncij", factors, fields).exp()
 
 
 def _shifted(levels: torch.Tensor, draw: _Draws) -> torch.Tensor:
     placed = torch.zeros(len(levels), 2, 3)
     placed[:, 0, 0] = placed[:, 1, 1] = 1.0
     placed[:, :, 2] = SHIFT * (2.0 * draw.uniform(2) - 1.0)
-    grid = functional.affine_grid(placed, [len(levels), 1, *levels.shape[1:]], align_corners=False)
-    moved = functional.grid_sample(
-        levels[:, None], grid, padding_mode="border", align_corners=False
-    )
-    return moved[:, 0]
+    grid = functional.affine_grid(placed, list(levels.shape), align_corners=False)
+    return functional.grid_sample(levels, grid, padding_mode="border", align_corners=False)
 
 
 def _blurred(levels: torch.Tensor, draw: _Draws) -> torch.Tensor:
     """Mix each picture with its 3x3 mean, up to half."""
-    padded = functional.pad(levels[:, None], (1, 1, 1, 1), mode="replicate")
+    padded = functional.pad(levels, (1, 1, 1, 1), mode="replicate")
     share = 0.5 * draw.uniform()
-    return (1.0 - share) * levels + share * functional.avg_pool2d(padded, 3, stride=1)[:, 0]
+    return (1.0 - share) * levels + share * functional.avg_pool2d(padded, 3, stride=1)

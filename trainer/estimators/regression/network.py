@@ -69,7 +69,7 @@ class Network:
         Parameters
         ----------
         targets
-            ``(N, T, T)`` uint8 thumbnails.
+            ``(N, 3, T, T)`` uint8 thumbnails.
         """
         weights = torch.ones(len(renders), dtype=torch.float64)
         if before is not None:
@@ -77,7 +77,7 @@ class Network:
         self._train(renders, weights, STEPS if self.trained else FIRST_STEPS)
         self.trained = True
         with torch.no_grad():
-            output = self.layers(normalise(targets.float() / 255.0).to(self.device)[:, None])
+            output = self.layers(normalise(targets.float() / 255.0).to(self.device))
         mean, log_variance = (part.double().cpu() for part in _split(output))
         mean = self.centre + self.unit * mean
         variance = self.unit**2 * log_variance.exp()
@@ -98,7 +98,7 @@ class Network:
             optimizer.param_groups[0]["lr"] = LEARNING_RATE * _schedule(step, steps)
             chosen = torch.multinomial(weights, BATCH, replacement=True, generator=self.generator)
             pictures = normalise(augment(levels[chosen], hidden[chosen], self.generator))
-            output = self.layers(pictures.to(self.device)[:, None])
+            output = self.layers(pictures.to(self.device))
             loss = _beta_nll(*_split(output), y[chosen].to(self.device))
             optimizer.zero_grad()
             loss.backward()
@@ -116,12 +116,12 @@ class Network:
 
 
 def _layers(count: int, generator: torch.Generator) -> nn.Sequential:
-    """Return the network: ``(B, 1, T, T)`` to ``(B, 2 * count)``, for any ``T`` from 16."""
+    """Return the network: ``(B, 3, T, T)`` to ``(B, 2 * count)``, for any ``T`` from 16."""
     seed = int(torch.randint(2**31, (), generator=generator))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return nn.Sequential(
-            nn.Conv2d(1, WIDTH, 5, stride=2, padding=2),
+            nn.Conv2d(3, WIDTH, 5, stride=2, padding=2),
             nn.GELU(),
             nn.Conv2d(WIDTH, 2 * WIDTH, 3, stride=2, padding=1),
             nn.GELU(),

@@ -22,7 +22,7 @@ class NetworkReader(Reader):
     Parameters
     ----------
     targets
-        ``(N, T, T)`` uint8 thumbnails.
+        ``(N, 3, T, T)`` uint8 thumbnails.
     network
         What reads; trained on with each reading.
     box

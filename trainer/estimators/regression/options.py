@@ -48,7 +48,17 @@ class RegressionOptions:
         Renders before its next reading, over those made: a batch at least.
     mismatch
         How much farther from renders than these from each other targets are that no render can
-        be like.
+        be like, where ...
+    outside
+        ... they are so many times as far from every render as renders from all over the box are
+        from their nearest, or ...
+    closed_in, unknown
+        ... an emulator foresees the one share of the variance of pictures near what is believed of
+        them, and what is not known of their parameters changes a picture by less than the other
+        share of its distance from the nearest render.
+    related, unrelated
+        Between so many times that distance, targets are as far as pictures of other parameters are,
+        and it takes more rounds to believe that the search has closed in.
     network_first, network_next
         Renders in random light before the network's first training, and before each next one.
     network_wide
@@ -75,6 +85,11 @@ class RegressionOptions:
     emulated_farthest: float = 3.0
     emulated_next: float = 0.06
     mismatch: float = 6.0
+    outside: float = 2.0
+    closed_in: float = 0.9
+    unknown: float = 0.5
+    related: float = 0.4
+    unrelated: float = 1.1
     network_first: int = 300
     network_next: int = 150
     network_wide: float = 0.15

@@ -10,17 +10,13 @@ import torch
 
 from . import emulation, pixel_regression, proposals
 from .empirical_bayes import Population
+from .mismatch import Mismatch
 from .options import RegressionOptions
 from .proposals import Box
 from .reader import Reader, worst
 from .renders import Prediction, Renders
 
 log = logging.getLogger(__name__)
-
-MISMATCH_AFTER = 80
-"""Renders before which targets may be far from all renders because none is near them yet."""
-MISMATCH_ROUNDS = 3
-"""Rounds running in which they must be."""
 
 
 class PixelReader(Reader):
@@ -42,19 +38,15 @@ class PixelReader(Reader):
         self._options = options
         self._learned: emulation.Learned | None = None
         self._moved: torch.Tensor | None = None
-        self._mismatched_rounds = 0
+        self._mismatch = Mismatch(targets, options)
 
     @property
     def mismatched(self) -> bool:
         """Whether no render can be like the targets, because light or camera differ."""
-        return self._mismatched_rounds >= MISMATCH_ROUNDS
+        return self._mismatch.noticed
 
     def read(self, renders: Renders, before: Prediction | None) -> Prediction:
         options = self._options
-        far = pixel_regression.mismatch(renders, self._targets)
-        log.info("Targets are %.1f times as far from renders as these from each other", far)
-        strange = far > options.mismatch and len(renders) >= MISMATCH_AFTER
-        self._mismatched_rounds = self._mismatched_rounds + 1 if strange else 0
         served = self.sensitivity is not None
         belief = before if served else self._regressed(renders, before)
         found = emulation.predict(
@@ -70,6 +62,7 @@ class PixelReader(Reader):
             found.explained,
             found.misfit,
         )
+        self._mismatch.watch(renders, belief, found.learned.sensitivity, found.explained)
         serves = found.explained > options.explained and found.misfit < options.misfit
         self._learned = found.learned
         self.sensitivity = found.learned.sensitivity if serves else None
@@ -132,11 +125,11 @@ class PixelReader(Reader):
             "learned": vars(self._learned) if self._learned else None,
             "sensitivity": self.sensitivity,
             "moved": self._moved,
-            "mismatched_rounds": self._mismatched_rounds,
+            "mismatch": self._mismatch.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._learned = emulation.Learned(**state["learned"]) if state["learned"] else None
         self.sensitivity = state["sensitivity"]
         self._moved = state["moved"]
-        self._mismatched_rounds = state["mismatched_rounds"]
+        self._mismatch.load_state_dict(state["mismatch"])

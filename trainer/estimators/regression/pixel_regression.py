@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 
 from .empirical_bayes import model_weights
@@ -52,19 +54,39 @@ def predict(
     )
 
 
-def mismatch(renders: Renders, targets: torch.Tensor) -> float:
-    """Return how much farther targets are from renders than renders from each other.
+@dataclass(frozen=True)
+class Distances:
+    """How near renders are to the targets, as distances between boxes; medians over the targets.
 
-    The median distance of a target's boxes to its nearest render's, over the median distance of
-    those renders to theirs: about 1 where renders and targets come from the same camera and light,
-    and growing with every render near the targets where they do not.
+    Attributes
+    ----------
+    nearest
+        From a target to the render most like it.
+    beyond
+        From that render to the one most like it.
     """
+
+    nearest: float
+    beyond: float
+
+    @property
+    def ratio(self) -> float:
+        """How much farther targets are from renders than these from each other.
+
+        About 1 where renders and targets come from the same camera and light, and growing with
+        every render near the targets where they do not. It grows as well while renders gather in a
+        place where no target is.
+        """
+        return self.nearest / max(self.beyond, 1e-9)
+
+
+def distances(renders: Renders, targets: torch.Tensor) -> Distances:
+    """Return how near renders are to targets ``(N, F)``, given as boxes."""
     distance = torch.cdist(renders.boxes, targets)
     nearest = distance.argmin(0)
     among = torch.cdist(renders.boxes[nearest], renders.boxes)
     among[torch.arange(len(nearest)), nearest] = torch.inf
-    own = among.min(1).values.median().clamp(min=1e-9)
-    return (distance.min(0).values.median() / own).item()
+    return Distances(distance.min(0).values.median().item(), among.min(1).values.median().item())
 
 
 def _most_alike(boxes: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

@@ -18,7 +18,7 @@ class Renders:
     x
         ``(n, K)`` float64, in internal units.
     pictures
-        ``(n, T, T)`` uint8 thumbnails.
+        ``(n, 3, T, T)`` uint8 thumbnails.
     boxes
         ``(n, F)`` float64, of :func:`.pictures.boxes`.
     """
