@@ -10,15 +10,10 @@ CATEGORY = "GDR"
 """The tab of the 3D View's sidebar."""
 
 PREVIEW_COLLECTION = "GDR Preview"
-PREVIEW_SHAPE = "GDR Preview {:02d}"
 PREVIEW_SHEET = "GDR Targets"
 PREVIEW_IMAGE = "GDR Targets"
 PREVIEW_TAG = "gdr_preview"
 """Custom property on everything that the preview made; nothing without it is ever touched."""
-
-SUPERSHAPE = "GDR Supershape"
-SUPERSHAPE_TAG = "gdr_parameters"
-"""Custom property on a supershape object: its twelve parameters."""
 
 # Operators
 START = "gdr.start_optimization"
@@ -26,7 +21,6 @@ PAUSE = "gdr.pause_optimization"
 RESUME = "gdr.resume_optimization"
 STOP = "gdr.stop_optimization"
 APPLY_MEAN = "gdr.apply_mean"
-ADD_SUPERSHAPE = "gdr.add_supershape"
 OPEN_RUN_FOLDER = "gdr.open_run_folder"
 OPEN_LOG = "gdr.open_log"
 OPEN_PREFERENCES = "gdr.open_preferences"

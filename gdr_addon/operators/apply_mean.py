@@ -11,10 +11,10 @@ from ..run import controller
 
 
 class GDR_OT_apply_mean(bpy.types.Operator):
-    """Give the selected shape, or a new one, the middle of what the run has found"""
+    """Show the middle of what the run has found in the scene"""
 
     bl_idname = ids.APPLY_MEAN
-    bl_label = "Apply Mean to Shape"
+    bl_label = "Apply Mean"
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod

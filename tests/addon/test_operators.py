@@ -7,11 +7,12 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from gdr.gdr_addon import ids, text
+from gdr.gdr_addon import text
 from gdr.gdr_addon.panels.run import icon_of, progress_of
 from gdr.gdr_addon.run import controller, kept_trainer, trainer_check
 from gdr.gdr_addon.run.run_state import RunState
 from gdr.gdr_addon.scenes.supershape import preview
+from gdr.gdr_addon.scenes.supershape.shape import TAG
 from gdr.gdr_addon.settings import preferences
 from gdr.gdr_addon.settings.from_scene import to_settings
 from gdr.gdr_core.families import Distribution
@@ -45,7 +46,7 @@ def test_a_run_under_background_waits_for_its_end(scene):
     assert run.comparison.startswith("A classifier tells renders from targets")
     assert bpy.ops.gdr.apply_mean() == {"FINISHED"}
     shape = bpy.context.active_object
-    values = shape[ids.SUPERSHAPE_TAG]
+    values = shape[TAG]
     assert values[0] == pytest.approx(np.exp(run.parameters["m1"].now.mean), rel=1e-4)
     points = np.array([v.co for v in shape.data.vertices]).reshape(100, 100, 3)
     wanted = superformula.surface(np.array(values), (100, 100))[0]
@@ -128,13 +129,13 @@ def test_a_button_that_cannot_says_why(scene, operator, why):
 def test_a_supershape_is_added_and_then_updated(scene):
     assert bpy.ops.gdr.add_supershape() == {"FINISHED"}
     shape = bpy.context.active_object
-    assert shape[ids.SUPERSHAPE_TAG][0] == pytest.approx(np.exp(1.2), rel=1e-5)
+    assert shape[TAG][0] == pytest.approx(np.exp(1.2), rel=1e-5)
     controller._newest = RunState.starting(to_settings(scene), "")
     controller._newest.parameters["m1"].now = Distribution(mean=2.25, std=0.1)
     before = len(bpy.data.objects)
     assert bpy.ops.gdr.apply_mean() == {"FINISHED"}
     assert len(bpy.data.objects) == before
-    assert shape[ids.SUPERSHAPE_TAG][0] == pytest.approx(np.exp(2.25), rel=1e-5)
+    assert shape[TAG][0] == pytest.approx(np.exp(2.25), rel=1e-5)
 
 
 def test_reset_brings_the_demo_back(scene):

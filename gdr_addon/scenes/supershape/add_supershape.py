@@ -6,7 +6,6 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
-from ... import ids
 from ...settings import from_scene
 from . import shape
 from .points import split
@@ -15,7 +14,7 @@ from .points import split
 class GDR_OT_add_supershape(bpy.types.Operator):
     """Add a supershape with the parameters that the run starts from"""
 
-    bl_idname = ids.ADD_SUPERSHAPE
+    bl_idname = "gdr.add_supershape"
     bl_label = "Add Supershape"
     bl_options = {"REGISTER", "UNDO"}
 

@@ -27,6 +27,7 @@ GRID = (32, 32)
 """Longitude and latitude resolution of a shape."""
 SIDE = 4.8
 """Width and height of the grid, and of the sheet, in metres."""
+_NAME = "GDR Preview {:02d}"
 _GAP = 0.4
 _HEIGHT = 4.4
 """Of the middle above the world's origin, along the camera's up: clear of what stands there."""
@@ -61,7 +62,7 @@ def build(scene: bpy.types.Scene, rows: int) -> bpy.types.Collection:
     frame, cell = _frame(), SIDE / rows
     for number in range(rows * rows):
         row, column = divmod(number, rows)
-        name = ids.PREVIEW_SHAPE.format(number + 1)
+        name = _NAME.format(number + 1)
         shape = _link(collection, name, supershape_mesh.new_mesh(name, GRID), number)
         offset = Vector((_GAP / 2 + (column + 0.5) * cell, SIDE / 2 - (row + 0.5) * cell, 0.0))
         # The shape itself is turned like the world, as in the renders.

@@ -9,25 +9,27 @@ import bpy
 import numpy as np
 
 from ....gdr_core.supershape import superformula
-from ... import ids
 from . import mesh as supershape_mesh
 from .points import split
 
 GRID = (100, 100)
+NAME = "GDR Supershape"
+TAG = "gdr_parameters"
+"""Custom property on a supershape object: its twelve parameters."""
 
 
 def chosen(context: bpy.types.Context) -> bpy.types.Object | None:
     """Return the active supershape, or the first selected one."""
     for candidate in (context.active_object, *context.selected_objects):
-        if candidate is not None and ids.SUPERSHAPE_TAG in candidate and _fits(candidate):
+        if candidate is not None and TAG in candidate and _fits(candidate):
             return candidate
     return None
 
 
 def add(context: bpy.types.Context, parameters: np.ndarray) -> bpy.types.Object:
     """Add a supershape at the 3D cursor, and select it."""
-    mesh = supershape_mesh.new_mesh(ids.SUPERSHAPE, GRID)
-    shape = bpy.data.objects.new(ids.SUPERSHAPE, mesh)
+    mesh = supershape_mesh.new_mesh(NAME, GRID)
+    shape = bpy.data.objects.new(NAME, mesh)
     shape.location = context.scene.cursor.location
     context.collection.objects.link(shape)
     set_parameters(shape, parameters)
@@ -53,7 +55,7 @@ def set_parameters(shape: bpy.types.Object, parameters: np.ndarray) -> None:
     """Give a supershape its form; ``parameters`` is ``(12,)``."""
     points = superformula.surface(parameters, GRID)[0]
     supershape_mesh.set_points(shape.data, np.nan_to_num(points, posinf=0.0, neginf=0.0))
-    shape[ids.SUPERSHAPE_TAG] = [float(value) for value in parameters]
+    shape[TAG] = [float(value) for value in parameters]
 
 
 def _fits(shape: bpy.types.Object) -> bool:
