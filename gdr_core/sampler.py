@@ -125,5 +125,5 @@ def uniform_numbers(key: str, first: int, count: int) -> np.ndarray:
         key=np.frombuffer(digest[:16], dtype="<u8"), counter=[first, 0, 0, 0]
     )
     # Four numbers come of one value of the counter.
-    raw = generator.random_raw(4 * count)[::4] >> np.uint64(11)
-    return (raw.astype(np.float64) + 0.5) * 2.0**-53
+    raw = generator.random_raw(4 * count)[::4] >> np.uint64(12)
+    return (raw.astype(np.float64) + 0.5) * 2.0**-52

@@ -102,6 +102,11 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         with np.errstate(over="ignore"):  # What is too large for Blender is infinite, and seen so.
             return numbers.astype(np.float32).astype(np.float64)
 
+    @property
+    def value(self) -> float | str:
+        """The default as a file has it: of a choice, the item's name."""
+        return self.items[int(self.default)] if self.kind == "choice" else self.default
+
     def number(self, value: float | str | bool) -> float:
         """Return the number that stands for a value of a file: of a choice, the item's place.
 
@@ -119,6 +124,9 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             return float(self.items.index(name))
         if isinstance(value, str) or not math.isfinite(value):
             raise BadSettings(f"{self.name} is fixed at {value}; give a finite number.")
+        if self.kind in ("integer", "seed") and self.settle(np.array(value)) != value:
+            least = " from 0" * (self.kind == "seed")
+            raise BadSettings(f"{self.name} is fixed at {value:g}; give a whole number{least}.")
         return float(value)
 
 

@@ -282,11 +282,19 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     @property
     def roles(self) -> dict[str, Role]:
-        """What becomes of each parameter of the scene, in the scene's order."""
-        kind = self.scene.definition
+        """What becomes of each parameter of the scene, in the scene's order.
+
+        Raises
+        ------
+        BadSettings
+            One is named that the scene does not have.
+        """
+        kind, scene = self.scene.definition, self.scene.resolve()
         named = self.parameters or kind.example
+        for name in named:
+            scene.parameter(name)
         return {
-            p.name: named.get(p.name) or kind.unlisted.get(p.name) or Fixed(value=p.default)
+            p.name: named.get(p.name) or kind.unlisted.get(p.name) or Fixed(value=p.value)
             for p in kind.parameters
         }
 
@@ -306,7 +314,7 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             if name in self.targets.hidden:
                 role = Optimise(distribution=self.targets.hidden[name])
             elif isinstance(role, Optimise):
-                role = Fixed(value=self.scene.resolve().parameter(name).default)
+                role = Fixed(value=self.scene.resolve().parameter(name).value)
             roles[name] = role
         return Sampler(self.scene.resolve(), roles, self.seed)
 
@@ -321,17 +329,23 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         self._check_scene()
         self._check_targets()
         self._check_training()
-        self.rendering.check()
 
     def _check_scene(self) -> None:
+        self.check_rendering()
         scene = self.scene.resolve()
-        self.scene.check()
+        for parameter in scene.parameters:
+            parameter.check()
         for name, role in self.parameters.items():
             role.check(scene.parameter(name))
         if not self.optimised:
             raise BadSettings("No parameter is optimised; choose one at least.")
+
+    def check_rendering(self) -> None:
+        """Raise :class:`BadSettings` unless the scene can be rendered so."""
+        self.scene.check()
+        self.rendering.check()
         offered = self.scene.definition.renderers
-        if self.rendering.renderer in RENDERERS and self.rendering.renderer not in offered:
+        if self.rendering.renderer not in offered:
             raise BadSettings(
                 f"The renderer {self.rendering.renderer} cannot draw the scene {self.scene.name}; "
                 f"choose one of {', '.join(offered)}."

@@ -25,21 +25,22 @@ def upgraded(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_first(data: dict[str, Any]) -> bool:
-    """Whether these are settings of schema 1: they say so, or have what only that one has.
+    """Whether these are settings of schema 1: they say so, or have what only that one has, and
+    nothing that it did not have.
 
     A file that a person writes need not name its schema.
     """
-    if "schema" in data:
-        return True
     rendering, parameters = data.get("rendering", {}), data.get("parameters", {})
-    if isinstance(rendering, dict) and {"grid", "camera"} & rendering.keys():
-        return True
-    old = parameters.values() if isinstance(parameters, dict) else ()
-    return any(isinstance(value, dict) and "role" not in value for value in old)
+    if not isinstance(rendering, dict) or not isinstance(parameters, dict) or "scene" in data:
+        return False
+    old = [value for value in parameters.values() if isinstance(value, dict)]
+    if any("role" in value for value in old):
+        return False
+    return "schema" in data or bool(old) or bool({"grid", "camera"} & rendering.keys())
 
 
 def _role(old: Any) -> Any:
-    if not isinstance(old, dict) or "role" in old:
+    if not isinstance(old, dict):
         return old
     if "distribution" in old:
         return {"role": "optimise", "distribution": old["distribution"]}

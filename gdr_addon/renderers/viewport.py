@@ -132,7 +132,9 @@ def _solid_view(
     try:
         for owner, name, value in wanted:
             old = getattr(owner, name)
-            before.append((owner, name, old if isinstance(old, (str, bool)) else tuple(old)))
+            # A vector is a view on what is about to change.
+            copy = tuple(old) if hasattr(old, "__len__") and not isinstance(old, str) else old
+            before.append((owner, name, copy))
             setattr(owner, name, value)
         yield space, region
     finally:

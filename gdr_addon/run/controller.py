@@ -124,20 +124,22 @@ def start(
         # Nobody clicks there, and no timer would look after it.
         keep=0.0 if bpy.app.background else keep,
     )
+    gdr = context.scene.gdr
     try:
+        state = RunState.starting(settings, str(folder))
+        preview = scenes.module(settings.scene.name).preview_module()
         session = Session(launch, link=kept_trainer.take(launch))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    gdr = context.scene.gdr
     _run = _Run(
         session=session,
-        state=RunState.starting(settings, str(folder)),
+        state=state,
         scene_uid=context.scene.session_uid,
         rows=gdr.preview_rows,
         keep_preview=gdr.preview_keep,
         show_preview=gdr.use_preview and not bpy.app.background,
-        preview=scenes.module(settings.scene.name).preview_module(),
+        preview=preview,
     )
     _newest = _run.state
     # First of all: whatever fails below, the run is watched and can be stopped.

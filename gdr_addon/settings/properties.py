@@ -51,7 +51,7 @@ _RENDERER_TEXTS = {
     "fast": ("Fast", "Draw all images of a batch at once, by a ray for each pixel"),
     "solid": ("Solid", "Draw the viewport once for each image, as the reference method does"),
     "workbench": ("Workbench", "Render each image with Workbench: Solid mode, as a render"),
-    "eevee": ("EEVEE", "Render each image with EEVEE: suns in place of the studio, no shadows"),
+    "eevee": ("EEVEE", "Render each image with EEVEE"),
     "cycles": ("Cycles", "Render each image with Cycles: shadows and indirect light. Slow"),
 }
 _DEVICE_ITEMS = (

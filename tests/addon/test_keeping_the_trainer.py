@@ -2,6 +2,7 @@
 """When the trainer that stays between two runs is let go."""
 
 import sys
+import time
 from pathlib import Path
 
 import bpy
@@ -19,8 +20,11 @@ def link(addon, tmp_path):
     arguments = (str(SCRIPT), "stays")
     launch = Launch(sys.executable, RunSettings(), tmp_path, arguments=arguments, keep=60.0)
     link = TrainerLink(launch)
+    deadline = time.monotonic() + 60
     while not link.channel.connected:
         assert link.process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
     kept_trainer.keep(link, 60.0)
     yield link
     kept_trainer.kill()

@@ -244,7 +244,9 @@ def test_one_that_came_and_went_while_the_window_was_busy(start):
 
 def test_one_that_hung_up_while_the_window_was_busy(start):
     session = start("hangs-up-at-the-start")
+    deadline = time.monotonic() + 30
     while not session._link.channel.peer_lost:
+        assert time.monotonic() < deadline
         time.sleep(0.05)
     end = end_of(run(session, timeout=10))
     assert end.text == "The connection to the trainer was lost."

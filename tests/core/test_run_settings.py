@@ -121,6 +121,19 @@ value = 2.0
 """
 
 
+def test_a_file_of_today_is_never_taken_for_one_of_the_first_schema(tmp_path):
+    path = tmp_path / "config.toml"
+    for text, sentence in (
+        ('[scene]\nname = "supershape"\n[rendering]\ngrid = [50, 50]', "unknown field `grid`"),
+        ('[parameters.m1]\nrole = "fixed"\n[parameters.m2]\nvalue = 1.0', "m2 has no role"),
+        ('schema = 1\nrendering = "x"', "cannot be used"),
+        ("schema = 1\nparameters = 3", "cannot be used"),
+    ):
+        path.write_text(text)
+        with pytest.raises(BadSettings, match=sentence):
+            settings.from_toml(path)
+
+
 @pytest.mark.parametrize("text", [OLD, OLD.replace("schema = 1", "")])
 def test_a_file_of_the_first_schema_is_read_as_it_was_meant(tmp_path, text):
     path = tmp_path / "config.toml"
@@ -141,6 +154,8 @@ def test_a_file_of_the_first_schema_is_read_as_it_was_meant(tmp_path, text):
         ({"parameters": {"m1": Fixed(value=1.0)}}, "No parameter is optimised"),
         ({"parameters": {"q": Fixed(value=1.0)}}, "no parameter named 'q'"),
         ({"parameters": {"m1": Fixed(value="round")}}, "m1 is fixed at round; give a finite"),
+        ({"parameters": {"light": Fixed(value=4.7)}}, "light is fixed at 4.7; give a whole number"),
+        ({"parameters": {"light": Fixed(value=-3)}}, "fixed at -3; give a whole number from 0"),
         ({"parameters": {"m1": Fixed(value=math.inf)}}, "m1 is fixed at inf; give a finite"),
         (
             {"parameters": {"light": Optimise(distribution=Distribution())}},

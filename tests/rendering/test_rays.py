@@ -55,7 +55,7 @@ def met(points: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
 
 
 def seen(renderer, shape: np.ndarray, camera: Camera) -> np.ndarray:
-    """Return what the first stage saw in each pixel, ``(P, 2)``; see ``fast_place_shader.py``."""
+    """Return what the first stage saw in each pixel, ``(P, 2)``; see ``place_shader.py``."""
     made = renderer("fast", camera=camera, grid=GRID)
     made.render(shape[None], SIZE)
     out = np.empty((SIZE, SIZE, 2), np.float32)

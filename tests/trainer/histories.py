@@ -3,7 +3,8 @@
 
     python tests/trainer/histories.py
 
-records them anew; do so where results are meant to change, and say in the commit why.
+records them anew; do so where results are meant to change, and say in the commit why. ``before``
+are the histories of the program that knew one scene, recorded before that was changed.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ def history(estimator: str, seed: int, source: str, folder: Path) -> list[dict[s
     folder
         A new one, for the run.
     """
+    torch.set_num_threads(1)  # The order of sums must not depend on the computer's cores.
     command = [*_START, "--seed", str(seed), "--quiet"]
     command += ["--estimator", estimator, "--steps", str(STEPS[estimator])]
     targets = _TARGETS
@@ -65,7 +67,6 @@ def machine() -> dict[str, str]:
     return {
         "processor": _processor(),
         "kernels": os.environ.get("OPENBLAS_CORETYPE", ""),
-        "threads": str(torch.get_num_threads()),
         "vectors": torch.backends.cpu.get_cpu_capability(),
         "torch": torch.__version__,
         "numpy": np.__version__,
@@ -101,7 +102,9 @@ def main() -> None:
                 for seed in SEEDS:
                     key = f"{estimator} {source} {seed}"
                     found[key] = history(estimator, seed, source, Path(name) / key)
-    FILE.write_text(json.dumps({"machine": machine(), "histories": found}, indent=1) + "\n")
+    before = json.loads(FILE.read_text())["before"]
+    text = json.dumps({"machine": machine(), "histories": found, "before": before}, indent=1)
+    FILE.write_text(text + "\n")
 
 
 if __name__ == "__main__":

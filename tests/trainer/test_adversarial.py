@@ -110,7 +110,7 @@ def test_it_goes_on_from_a_checkpoint_as_if_it_had_not_stopped(tmp_path):
     whole = make(gap=0.05)
     for _ in range(4):
         step(whole)
-    checkpoint.save(tmp_path / "c", whole.state_dict())
+    checkpoint.save(tmp_path / "c", whole.state_dict(), {})
     resumed = make(seed=99, gap=0.05)
     resumed.load_state_dict(checkpoint.load(tmp_path / "c"))
     for _ in range(4):

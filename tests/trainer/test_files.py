@@ -30,7 +30,7 @@ def test_checkpoints_bring_everything_back(tmp_path):
         "scalar": torch.tensor(2.5),
         "transposed": torch.arange(6.0).reshape(2, 3).T,
     }
-    checkpoint.save(tmp_path / "c", state)
+    checkpoint.save(tmp_path / "c", state, {})
     back = checkpoint.load(tmp_path / "c")
     assert list(back) == list(state)
     for name in ("step", "none", "flag", "text", "nan", "empty"):
@@ -46,7 +46,7 @@ def test_a_damaged_checkpoint_gets_a_sentence(tmp_path):
     path = tmp_path / "c"
     with pytest.raises(GdrError, match="There is no checkpoint"):
         checkpoint.load(path)
-    checkpoint.save(path, {"x": torch.zeros(1000)})
+    checkpoint.save(path, {"x": torch.zeros(1000)}, {})
     whole = path.read_bytes()
     for damaged in (b"", b"x" * 100, whole[: len(whole) // 2]):
         path.write_bytes(damaged)

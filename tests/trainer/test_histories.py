@@ -14,6 +14,9 @@ RECORDED = json.loads(histories.FILE.read_text())
 SAME_MACHINE = RECORDED["machine"] == histories.machine()
 
 
+NUMBERS = ("renders", "m1_mean", "m1_std", "m2_mean", "m2_std")
+
+
 def columns(rows, *names):
     return np.array([[row[name] for name in names] for row in rows])
 
@@ -25,6 +28,10 @@ def columns(rows, *names):
 def test_a_run_is_as_it_was(tmp_path, estimator, seed, source):
     ours = histories.history(estimator, seed, source, tmp_path / "run")
     theirs = RECORDED["histories"][f"{estimator} {source} {seed}"]
+    before = RECORDED["before"][f"{estimator} {source} {seed}"]
+    if estimator == "adversarial" and SAME_MACHINE:
+        # Its score is computed in other units than it was then: a matter of rounding.
+        np.testing.assert_allclose(columns(ours, *NUMBERS), columns(before, *NUMBERS), atol=5e-3)
     if SAME_MACHINE:
         assert ours == theirs
         return
@@ -40,12 +47,3 @@ def test_a_run_is_as_it_was(tmp_path, estimator, seed, source):
     # Half of what two sets of 64 targets would differ by.
     assert (np.abs(columns(ours[-1:], *means) - columns(theirs[-1:], *means)) < 0.1 * spread).all()
     np.testing.assert_allclose(columns(ours[-1:], *spreads), spread, rtol=0.1)
-
-
-@pytest.mark.parametrize("estimator", histories.STEPS)
-@pytest.mark.parametrize("seed", histories.SEEDS)
-def test_hidden_targets_and_files_of_them_are_the_same(estimator, seed):
-    hidden, folder = (
-        RECORDED["histories"][f"{estimator} {source} {seed}"] for source in ("hidden", "folder")
-    )
-    assert hidden == folder

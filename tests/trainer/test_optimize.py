@@ -12,7 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from gdr_core.supershape.parameters import NAMES
 from trainer import cli
@@ -189,13 +191,62 @@ def test_a_run_does_not_go_on_with_another_scene(tmp_path, capsys):
     folder = tmp_path / "run"
     assert optimize(*HIDDEN, *SMALL, "--steps", 2, "--out", folder) == 0
     text = (folder / "config.toml").read_text()
-    before = (folder / "history.csv").read_text()
-    (folder / "config.toml").write_text(text.replace("92,", "40,"))  # A coarser grid.
-    assert optimize("--resume", folder, "--steps", 4) == 1
-    assert "is about another scene" in capsys.readouterr().err
-    assert (folder / "history.csv").read_text() == before
+    coarser = text.replace("92,", "40,")
+    other = text.replace("std = 0.4", "std = 0.5")
+    assert text not in (coarser, other)
+    for edited, sentence in ((coarser, "about another scene"), (other, "about other parameters")):
+        (folder / "config.toml").write_text(edited)
+        before = content(folder)
+        assert optimize("--resume", folder, "--steps", 4) == 1
+        assert sentence in capsys.readouterr().err
+        assert content(folder) == before
     (folder / "config.toml").write_text(text)
+    (folder / "targets.npy").write_bytes(b"damaged")
     assert optimize("--resume", folder, "--steps", 4) == 0
+    assert np.load(folder / "targets.npy").shape == (16, 32, 32, 3)
+
+
+def test_a_run_of_an_earlier_version_is_left_as_it_is(tmp_path, capsys):
+    folder = tmp_path / "run"
+    assert optimize(*HIDDEN, *SMALL, "--steps", 2, "--out", folder) == 0
+    save_file({"x": torch.zeros(1)}, folder / "checkpoint.safetensors", {"schema": "1"})
+    (folder / "config.toml").write_text("schema = 1\n[rendering]\ngrid = [92, 92]\n")
+    before = content(folder)
+    assert optimize("--resume", folder, *["--steps", 4]) == 2  # Its targets are not said.
+    (folder / "config.toml").write_text(OLD)
+    before = content(folder)
+    assert optimize("--resume", folder, "--steps", 4) == 1
+    assert "a checkpoint of another version of this program" in capsys.readouterr().err
+    assert content(folder) == before
+
+
+OLD = """
+schema = 1
+[targets.hidden.m1]
+mean = 2.25
+std = 0.1
+[rendering]
+grid = [92, 92]
+[parameters.m1.distribution]
+mean = 1.2
+"""
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Return the files of a run, but its log and its lock."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in ("trainer.log", ".lock")
+    }
+
+
+def test_a_parameter_that_the_scene_lacks_is_named(tmp_path, capsys):
+    config = tmp_path / "config.toml"
+    config.write_text('[parameters.sun]\nrole = "fixed"\nvalue = 1.0\n')
+    assert optimize("--config", config, *HIDDEN, *SMALL, "--out", tmp_path / "run") == 2
+    assert "There is no parameter named 'sun'. The parameters are m1" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_that_did_not_arrive_says_so(tmp_path):

@@ -139,7 +139,7 @@ def test_it_goes_on_from_a_checkpoint_as_if_it_had_not_stopped(tmp_path):
     for _ in range(3):
         proposed = whole.propose()
         whole.update(proposed, discs(proposed))
-    checkpoint.save(tmp_path / "c", whole.state_dict())
+    checkpoint.save(tmp_path / "c", whole.state_dict(), {})
     resumed.load_state_dict(checkpoint.load(tmp_path / "c"))
     for _ in range(2):
         one, two = whole.propose(), resumed.propose()
@@ -188,7 +188,7 @@ def test_a_run_goes_on_from_a_checkpoint_of_the_network(tmp_path, monkeypatch):
     for _ in range(2):
         proposed = whole.propose()
         whole.update(proposed, discs(proposed))
-    checkpoint.save(tmp_path / "c", whole.state_dict())
+    checkpoint.save(tmp_path / "c", whole.state_dict(), {})
     resumed.load_state_dict(checkpoint.load(tmp_path / "c"))
     assert resumed.mismatched
     one, two = whole.propose(), resumed.propose()

@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--start",
         metavar="NAME=MEAN:STD",
         action="append",
-        help="optimise this parameter from here (repeat; m1=1.2:0.4 and m2=3.0:0.4)",
+        help=f"optimise this parameter from here (repeat; {_example()})",
     )
     model.add_argument(
         "--fix",
@@ -83,6 +83,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     files.add_argument("--out", metavar="DIR", help="the run folder to make")
     parser.add_argument("--quiet", action="store_true", help="say nothing unless it fails")
     parser.add_argument("--verbose", action="store_true", help="show the estimator's own lines")
+
+
+def _example() -> str:
+    """Return where a run starts that names no start."""
+    starts = RunSettings().sampler().start.items()
+    return " and ".join(f"{name}={start.mean:g}:{start.std:g}" for name, start in starts)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -179,8 +185,14 @@ def _with_parameters(base: RunSettings, args: argparse.Namespace) -> RunSettings
     roles = dict(base.roles)
     if starts and not args.config:
         roles = {n: r for n, r in roles.items() if not isinstance(r, Optimise)}
+    hidden = {text.partition("=")[0].strip() for text in args.hidden or ()}
     for name, family in families.items():
         old = roles.get(name)
+        if not isinstance(old, Optimise) and name not in starts.keys() | hidden:
+            raise BadSettings(
+                f"--family names {name}, which is neither optimised nor hidden; add "
+                f"--start {name}=MEAN:STD, or leave it out."
+            )
         if isinstance(old, Optimise):
             merged = msgspec.structs.replace(
                 old.distribution, family=family.family, low=family.low, high=family.high

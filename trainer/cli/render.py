@@ -210,9 +210,11 @@ def _drawing(args: argparse.Namespace) -> _Drawing:
         families = dict(values.family(text, scene) for text in args.family or ())
         reached = dict(values.distribution(text, scene, families) for text in args.distribution)
     fixed = [*(args.fix or ()), *(args.params.split(",") if args.params else ())]
+    values_of = dict(values.fixed(text, scene) for text in fixed)
+    _refuse_what_has_no_effect(args, reached.keys() & values_of.keys())
     # What a run keeps for a mismatch is at its default in training data too.
     given: dict[str, Role] = dict(roles)
-    given |= {n: Fixed(value=v) for n, v in (values.fixed(text, scene) for text in fixed)}
+    given |= {n: Fixed(value=v) for n, v in values_of.items()}
     given |= {n: Optimise(distribution=distribution) for n, distribution in reached.items()}
     if not given:
         raise BadSettings("Name the parameters to render, as in --params m1=9.5,m2=9.5.")
@@ -224,10 +226,19 @@ def _drawing(args: argparse.Namespace) -> _Drawing:
         settings = msgspec.structs.replace(settings, training=training)
     rendering = rendering_options.applied(settings.rendering, args)
     rendering = worker_options.applied(rendering, args)
-    rendering.check()
+    settings = msgspec.structs.replace(settings, rendering=rendering)
+    settings.check_rendering()
     if not 8 <= settings.training.size <= 2048:
         raise BadSettings(f"The size is {settings.training.size}; give 8 to 2048 pixels.")
-    return _Drawing(msgspec.structs.replace(settings, rendering=rendering), correlation)
+    return _Drawing(settings, correlation)
+
+
+def _refuse_what_has_no_effect(args: argparse.Namespace, drawn_and_fixed: set[str]) -> None:
+    if args.family and not args.distribution:
+        raise BadSettings("--family goes with --distribution, which is not given; leave it out.")
+    for name in sorted(drawn_and_fixed):
+        source = "the result of the run" if args.run else "--distribution"
+        raise BadSettings(f"{name} is fixed (--fix) and drawn from {source}; leave one out.")
 
 
 _OF_DISTRIBUTION = Distribution.__struct_fields__

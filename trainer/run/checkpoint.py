@@ -17,15 +17,24 @@ from safetensors.torch import save_file
 from gdr_core.errors import GdrError
 
 from .. import files
+from . import identity
 
-SCHEMA = 1
 
+def save(path: Path, state: dict[str, Any], belongs_to: dict[str, str]) -> None:
+    """Write nested dicts and lists of tensors, numbers, strings, booleans and None.
 
-def save(path: Path, state: dict[str, Any]) -> None:
-    """Write nested dicts and lists of tensors, numbers, strings, booleans and None."""
+    Parameters
+    ----------
+    belongs_to
+        The run's :func:`.identity.of`.
+    """
     tensors: dict[str, torch.Tensor] = {}
     tree = _split(state, tensors, "t")
-    header = {"schema": str(SCHEMA), "state": json.dumps(tree)}
+    header = {
+        "schema": str(identity.SCHEMA),
+        "identity": json.dumps(belongs_to),
+        "state": json.dumps(tree),
+    }
     fresh = path.with_name(path.name + ".new")
     save_file(tensors, fresh, metadata=header)
     files.replace(fresh, path)
@@ -39,19 +48,12 @@ def load(path: Path) -> dict[str, Any]:
     GdrError
         There is no such file, or it is not a checkpoint of this version.
     """
-    if not path.is_file():
-        raise GdrError(
-            f"There is no checkpoint {path}, so the run cannot go on; start a new one with "
-            f"--config {path.with_name('config.toml')}."
-        )
+    header = identity.header(path)
     try:
         with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
             # Copies: these are maps of the file, which Windows would not let the next checkpoint
             # replace while an optimiser still holds one.
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
-        if header.get("schema") != str(SCHEMA):
-            raise GdrError(f"{path} is a checkpoint of another version of this program.")
         return _join(json.loads(header["state"]), tensors)
     except (SafetensorError, OSError, ValueError, KeyError) as error:
         raise GdrError(f"{path} is not a readable checkpoint: {error}.") from error

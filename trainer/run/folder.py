@@ -90,9 +90,6 @@ class RunFolder:
             raise files.unwritable(self.path, error) from error
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         self._handler = handler
-        # A resumed run goes on from there, and may end without another.
-        with suppress(OSError):  # Somebody looks at it.
-            (self.path / shared_names.IMAGES / "result.png").unlink(missing_ok=True)
         logging.getLogger().addHandler(handler)
         self._events: Any = None
 
@@ -111,8 +108,10 @@ class RunFolder:
         self._handler.close()
         self._lock.release()
 
-    def save_config(self, settings: RunSettings) -> None:
-        """Write ``config.toml``."""
+    def begin(self, settings: RunSettings) -> None:
+        """Write ``config.toml``; a run that goes on may end without another ``result.png``."""
+        with suppress(OSError):  # Somebody looks at it.
+            (self.path / shared_names.IMAGES / "result.png").unlink(missing_ok=True)
         files.write_text(self.config, tomli_w.dumps(settings_module.to_dict(settings)))
 
     def save_targets(self, images: np.ndarray) -> None:

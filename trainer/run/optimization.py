@@ -40,7 +40,7 @@ from ..estimators import Estimator, StepReport
 from ..estimators.probability_model import ProbabilityModel
 from ..evaluation import conclusion
 from ..rendering.pool import RenderPool
-from . import checkpoint, device, lean_torch
+from . import checkpoint, device, identity, lean_torch
 from .controls import Controls, StopCheck, Stopped
 from .folder import SHEET_EVERY, RunFolder
 from .history import History, Row
@@ -125,6 +125,7 @@ class Optimization:
         self._history: History | None = None
         self._step_seconds: deque[float] = deque(maxlen=20)
         self._preview = torch.Generator().manual_seed(0)
+        self._unsaved_targets = False
 
     def execute(self, target_set: TargetSet | None) -> Outcome:
         """Make all steps and see what the result is worth; :meth:`finish` is still to be called.
@@ -173,9 +174,8 @@ class Optimization:
             return targets.from_hidden(self.settings, lambda _: saved, generator)
         count = self.settings.targets.count
         self._report(RunStatus.STARTING, f"Rendering {count} hidden targets")
-        target_set = targets.from_hidden(self.settings, self._render, generator)
-        self._folder.save_targets(target_set.images)
-        return target_set
+        self._unsaved_targets = True
+        return targets.from_hidden(self.settings, self._render, generator)
 
     def _prepare(self, target_set: TargetSet, seed: int) -> None:
         """Get the estimator ready, as new or as the checkpoint left it."""
@@ -193,6 +193,8 @@ class Optimization:
         self._estimator.check = self._check
         if self._goes_on:
             self._load_checkpoint()
+        if self._unsaved_targets:
+            self._folder.save_targets(target_set.images)
         self._folder.save_sheet(shared_names.TARGET_SHEET, target_set.images)
         sheet = images.contact_sheet(target_set.images)
         self.observe(
@@ -379,25 +381,14 @@ class Optimization:
                 "renders": totals.renders,
                 "converged": totals.converged,
                 "seconds": totals.seconds,
-                "estimator_name": self.settings.training.estimator,
-                "scene": self._sampler.scene.digest,
                 "targets": self._digest,
                 "estimator": self._estimator.state_dict(),
             },
+            identity.of(self.settings),
         )
 
     def _load_checkpoint(self) -> None:
         state = checkpoint.load(self._folder.checkpoint)
-        if state["estimator_name"] != self.settings.training.estimator:
-            raise GdrError(
-                f"The run in {self._folder.path} used the estimator {state['estimator_name']}; "
-                f"it can only go on with that one."
-            )
-        if state.get("scene") != self._sampler.scene.digest:
-            raise GdrError(
-                f"The run in {self._folder.path} is about another scene, or the same one with "
-                f"other settings; go on with the scene as it was, or start a new run."
-            )
         if state["targets"] != self._digest:
             raise GdrError(
                 f"The targets of the run in {self._folder.path} have changed since it began; put "

@@ -27,7 +27,7 @@ from ..data import targets
 from ..data.targets import TargetSet
 from ..rendering.open import open_pool
 from ..rendering.pool import RenderPool
-from . import lean_torch
+from . import identity, lean_torch
 from .controls import Controls, StopCheck, Stopped
 from .folder import RunFolder
 from .outcome import NOT_COMPARED, Outcome
@@ -127,7 +127,9 @@ class Run:
 
     def _execute(self) -> Outcome:
         log.info("Run in %s, estimator %s", self.path, self.settings.training.estimator)
-        self._folder.save_config(self.settings)
+        if self.resume and self._folder.begun:
+            identity.check(self._folder.checkpoint, self.settings)
+        self._folder.begin(self.settings)
         try:
             target_set = self._read_folder()
             self._report(RunStatus.STARTING, "Starting Blender to render")

@@ -2,7 +2,7 @@
 """How Blender's Solid viewport looks: its lights, its material, its background.
 
 All renderers draw with this, or with what they have that comes nearest to it
-(:mod:`.engine_lights`), so that the images of one resemble those of the other.
+(:mod:`.lamps`), so that the images of one resemble those of the other.
 """
 
 from __future__ import annotations
