@@ -162,6 +162,23 @@ def test_a_camera_in_the_reference_place_is_the_reference_camera(scene):
         np.testing.assert_allclose(mine, reference, atol=1e-4)
 
 
+def test_grid_and_camera_of_an_old_file_are_taken_over(scene, tmp_path):
+    saved = scene
+    if hasattr(scene, "bl_system_properties_get"):
+        saved = scene.bl_system_properties_get(do_create=True)
+    scene.gdr.steps = 11
+    saved["gdr"]["grid"], saved["gdr"]["camera"] = [40, 30], scene.camera
+    assert tuple(scene.gdr_supershape.grid) == (0, 0)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "old.blend"))
+    for name in ("old.blend", "again.blend"):
+        bpy.ops.wm.open_mainfile(filepath=str(tmp_path / name))
+        scene = bpy.context.scene
+        assert tuple(scene.gdr_supershape.grid) == (40, 30)
+        assert scene.gdr_supershape.camera == scene.camera
+        assert scene.gdr.steps == 11
+        bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "again.blend"))
+
+
 def test_settings_survive_saving(scene, tmp_path):
     scene.gdr.parameters["m1"].mean = 1.5
     scene.gdr.steps = 11

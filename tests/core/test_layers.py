@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from gdr_core.scenes import DEFINITIONS
+
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("gdr_core", "gdr_addon", "trainer", "blendtorch")
 REGISTRIES = {"gdr_core/scenes.py", "gdr_addon/scenes/__init__.py"}
@@ -34,7 +36,7 @@ def test_only_the_registries_know_a_scene():
     strangers = []
     for path in sources(*PACKAGES):
         name = path.relative_to(ROOT).as_posix()
-        if "/supershape/" in name or name in REGISTRIES:
+        if any(f"/{scene}/" in name for scene in DEFINITIONS) or name in REGISTRIES:
             continue
         strangers += [
             f"{name}: {what}" for what in imported(path) if "supershape" in what.split(".")

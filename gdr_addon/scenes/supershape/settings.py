@@ -7,6 +7,7 @@ from typing import Any
 
 import bpy
 import msgspec
+from bpy.app.handlers import persistent
 from bpy.props import IntVectorProperty, PointerProperty
 
 from ....gdr_core.camera import Camera
@@ -79,8 +80,38 @@ def draw(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
     layout.prop(own, "camera")
 
 
+def adopt_old(scene: bpy.types.Scene) -> None:
+    """Take over the grid and the camera of a file of before scenes had settings of their own.
+
+    They were saved with ``scene.gdr``, whose properties they are no more.
+    """
+    old = _saved(scene).get("gdr") or {}
+    own = scene.gdr_supershape
+    if "grid" in old:
+        own.grid = tuple(old["grid"])
+        del old["grid"]
+    if "camera" in old:
+        own.camera = old["camera"]
+        del old["camera"]
+
+
+def _saved(scene: bpy.types.Scene):
+    """Return what Blender saves of properties that add-ons define."""
+    if hasattr(scene, "bl_system_properties_get"):  # Since Blender 5.0 not with those of people.
+        return scene.bl_system_properties_get(do_create=False) or {}
+    return scene
+
+
+@persistent
+def _after_load(*_) -> None:
+    for scene in bpy.data.scenes:
+        if scene.is_editable:
+            adopt_old(scene)
+
+
 def register(stack: ExitStack) -> None:
     """Add ``scene.gdr_supershape``."""
+    registration.handler(stack, bpy.app.handlers.load_post, _after_load)
     registration.classes(stack, (GDR_PG_supershape,))
     pointer = PointerProperty(type=GDR_PG_supershape)
     registration.attribute(stack, bpy.types.Scene, "gdr_supershape", pointer)
