@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from trainer.estimators.regression.gaussian_process import JITTER, GaussianProcess
+from trainer.estimators.regression.gaussian_process import GaussianProcess
+from trainer.estimators.regression.kernel import JITTER
 
 ONE = torch.ones(6, dtype=torch.float64)
 

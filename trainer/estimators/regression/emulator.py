@@ -22,7 +22,8 @@ from dataclasses import dataclass
 
 import torch
 
-JITTER = 1e-6
+from .kernel import JITTER, matern, matern_distance, matern_slope
+
 ITERATIONS = 30
 PRIOR_WEIGHT = 0.05
 """Weight of the squared distance of the hyper-parameters from their start, in nats."""
@@ -104,10 +105,9 @@ class Emulator:
         query = (x - self._centre) @ self._directions / lengths
         train = self._x / lengths
         difference = query[:, None] - train
-        r = (5.0 * difference.pow(2).sum(-1) + 1e-12).sqrt()
-        decay = torch.exp(-r)
-        cross = (1.0 + r + r**2 / 3.0) * decay + slope * (query @ train.T)
-        gradient = -(5.0 / 3.0) * ((1.0 + r) * decay)[..., None] * difference + slope * train
+        r = matern_distance(5.0 * difference.pow(2).sum(-1))
+        cross = matern(r) + slope * (query @ train.T)
+        gradient = -(5.0 / 3.0) * matern_slope(r)[..., None] * difference + slope * train
         jacobian = torch.einsum("bnk,nc->bck", gradient, self._solved)
         jacobian = jacobian @ (self._directions / lengths).T
         half = torch.linalg.solve_triangular(self._cholesky, cross.T, upper=False)
@@ -170,9 +170,7 @@ class Emulator:
         products = x @ x.T
         norms = products.diagonal()
         squared = (norms[:, None] + norms - 2.0 * products).clamp(min=0.0)
-        # The small number keeps the root's gradient finite at distance zero.
-        r = (5.0 * squared + 1e-12).sqrt()
-        kernel = (1.0 + r + r**2 / 3.0) * torch.exp(-r)
+        kernel = matern(matern_distance(5.0 * squared))
         kernel = kernel + theta[-2].exp() * LINEAR_UNIT * products
         return kernel + (theta[-1].exp() + JITTER) * torch.eye(len(x), dtype=x.dtype)
 

@@ -4,13 +4,17 @@
 Formulas: Rasmussen & Williams, *Gaussian Processes for Machine Learning*, MIT Press 2006 (GPML):
 prediction and marginal likelihood, Algorithm 2.1; leave-one-out residuals, equation 5.12. A weight
 divides an observation's noise variance.
+
+The emulator (:mod:`.emulator`) has no weights, but several outputs, a derivative, and a length
+scale for each direction; the two share their kernel (:mod:`.kernel`).
 """
 
 from __future__ import annotations
 
 import torch
 
-JITTER = 1e-6
+from .kernel import JITTER, matern, matern_distance
+
 ITERATIONS = 25
 PRIOR_WEIGHT = 0.1
 """Weight of the squared distance of the hyper-parameters from their start, in nats."""
@@ -99,7 +103,5 @@ class GaussianProcess:
         self, theta: torch.Tensor, squared: torch.Tensor, products: torch.Tensor
     ) -> torch.Tensor:
         length, amplitude, slope, _ = theta.exp()
-        # The small number keeps the root's gradient finite at distance zero.
-        r = (5.0 * squared / (length * self._median) + 1e-12).sqrt()
-        matern = (1.0 + r + r**2 / 3.0) * torch.exp(-r)
-        return amplitude * matern + slope * products / self._linear_unit
+        r = matern_distance(5.0 * squared / (length * self._median))
+        return amplitude * matern(r) + slope * products / self._linear_unit
