@@ -24,7 +24,7 @@ seemed to have converged there for up to 7 of them."""
 
 
 class Mismatch:
-    """Decides whether targets are far from renders for another reason than an unfinished search.
+    """Detector of a mismatch between targets and renders.
 
     Renders that are near each other and far from the targets are no evidence by themselves: a
     search can gather in a wrong place before it finds the right one. The reference is the distance
@@ -32,9 +32,9 @@ class Mismatch:
 
     * The targets are much farther than the reference. They lie outside all that the renderer
       shows, and no search helps.
-    * The search has converged and the targets are still far: the emulator predicts the pictures
+    * The search has converged at a distance from the targets: the emulator predicts the pictures
       near the targets' parameters, and the posterior uncertainty of these would change a picture
-      by only a part of the remaining distance.
+      by only a part of that distance.
 
     A search in a wrong place may seem to have converged as well. Its targets are then about as far
     from its renders as pictures of different parameters are from each other. That case is

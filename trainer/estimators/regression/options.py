@@ -51,18 +51,18 @@ class RegressionOptions:
     emulated_next
         Renders before the emulator's next prediction, as a share of all renders; a batch at least.
     mismatch_ratio
-        A mismatch needs targets so many times as far from renders as these from each other ...
+        A mismatch needs a larger ratio of the targets' distance from renders to the distance
+        between renders (:attr:`.Distances.ratio`), and one of two conditions:
     mismatch_outside
-        ... and so many times as far from every render as renders that cover the box are from their
-        nearest, or both of these:
-    mismatch_explained
-        The emulator explains more than this share of the variance of pictures.
-    mismatch_uncertainty
-        The posterior uncertainty changes a picture by less than this share of its distance from
+        The targets' distance from renders exceeds this, in units of the distance between renders
+        that cover the box.
+    mismatch_explained, mismatch_uncertainty
+        The emulator explains more than the first share of the variance of pictures, and the
+        posterior uncertainty changes a picture by less than the second share of its distance from
         the nearest render.
     ambiguous_from, ambiguous_to
-        A mismatch is ambiguous, and takes more rounds, while the distance of ``mismatch_outside``
-        is between these: there it is like that between pictures of different parameters.
+        A mismatch is ambiguous, and takes more rounds, between these distances, in the unit of
+        ``mismatch_outside``. Pictures of different parameters are as far from each other.
     network_first, network_next
         Renders in random light before the first training of the network, and before each later one.
     network_box
