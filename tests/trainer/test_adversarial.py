@@ -15,7 +15,7 @@ CPU = torch.device("cpu")
 
 
 def discs(x: torch.Tensor, size: int = 32) -> np.ndarray:
-    """A renderer in numpy: a bright disc whose radius is the first parameter, a log-normal one."""
+    """Render in numpy: a bright disc whose radius is the first parameter, which is log-normal."""
     axis = np.arange(size) - size / 2 + 0.5
     distance = np.hypot(*np.meshgrid(axis, axis))
     level = np.clip(x[:, 0].exp().numpy()[:, None, None] - distance + 0.5, 0, 1)
@@ -36,7 +36,7 @@ def step(estimator):
 
 
 def test_the_model_moves_along_the_score_function_estimate():
-    """With plain gradient descent, a step is the estimator's formula, written out by hand."""
+    """A step of plain gradient descent equals the formula, written out by hand."""
     estimator = make(gap=-1.0, baseline=0.3)
     model = estimator.model
     estimator.s_optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
@@ -94,19 +94,19 @@ def test_the_gate_holds_the_model_until_the_discriminator_tells_them_apart(caplo
     )
 
 
-def test_every_target_is_seen_once_a_pass():
+def test_every_target_is_used_once_a_pass():
     estimator = make()
     estimator.targets = torch.arange(40.0)
     estimator.batch = 16
-    seen = torch.cat([estimator._next_targets() for _ in range(5)])
-    assert sorted(seen[:40].tolist()) == list(range(40))
-    assert sorted(seen[40:80].tolist()) == list(range(40))
+    used = torch.cat([estimator._next_targets() for _ in range(5)])
+    assert sorted(used[:40].tolist()) == list(range(40))
+    assert sorted(used[40:80].tolist()) == list(range(40))
     few = make()
     few.targets = torch.arange(5.0)
     assert sorted(few._next_targets().tolist()) == list(range(5))
 
 
-def test_it_goes_on_from_a_checkpoint_as_if_it_had_not_stopped(tmp_path):
+def test_a_resumed_run_is_identical(tmp_path):
     whole = make(gap=0.05)
     for _ in range(4):
         step(whole)

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from trainer.estimators.regression.gaussian_process import JITTER, GaussianProcess
+from trainer.estimators.regression.gaussian_process import GaussianProcess
+from trainer.estimators.regression.kernel import JITTER
 
 ONE = torch.ones(6, dtype=torch.float64)
 
@@ -20,7 +21,7 @@ def data():
 
 
 def by_hand(process, a, b):
-    """The covariance of two sets of points, one pair at a time."""
+    """Return the covariance of two sets of points, one pair at a time."""
     length, amplitude, slope, _ = process._theta.exp().tolist()
     unit, median = process._linear_unit.item(), process._median.item()
     out = np.empty((len(a), len(b)))
@@ -32,15 +33,15 @@ def by_hand(process, a, b):
     return out
 
 
-def test_predictions_are_those_of_the_closed_form(data):
+def test_predictions_have_the_closed_form(data):
     features, values = data
     weights = torch.linspace(0.2, 1.0, 25, dtype=torch.float64)
     process = GaussianProcess(features, values, weights)
-    asked = torch.randn(4, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    mean, variance = process.predict(asked)
+    queries = torch.randn(4, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    mean, variance = process.predict(queries)
     noise = process._theta[3].exp().item() + JITTER
     inverse = np.linalg.inv(by_hand(process, features, features) + noise * np.diag(1 / weights))
-    cross, own = by_hand(process, asked, features), by_hand(process, asked, asked)
+    cross, own = by_hand(process, queries, features), by_hand(process, queries, queries)
     y, w = values.numpy(), weights.numpy()
     centre = np.average(y, weights=w)
     spread = np.average((y - centre) ** 2, weights=w) ** 0.5
@@ -51,7 +52,7 @@ def test_predictions_are_those_of_the_closed_form(data):
     np.testing.assert_allclose(variance, expected, rtol=1e-4)
 
 
-def test_leave_one_out_is_leaving_one_out(data):
+def test_leave_one_out_equals_leaving_one_out(data):
     features, values = data
     process = GaussianProcess(features, values, torch.ones(25).double())
     noise = process._theta[3].exp().item() + JITTER
@@ -78,7 +79,7 @@ def test_it_learns_a_smooth_function():
     assert (error.abs() < 4 * variance.sqrt() + 1e-3).all()
 
 
-def test_an_observation_of_little_weight_says_little():
+def test_an_observation_of_little_weight_has_little_influence():
     features = torch.linspace(-2, 2, 9, dtype=torch.float64)[:, None]
     values = features[:, 0].clone()
     values[4] = 5.0

@@ -17,7 +17,7 @@ def box():
 
 
 def square(x):
-    """Pictures ``(n, 3, 32, 32)`` with a bright square at parameters around (1, -1)."""
+    """Return pictures ``(n, 3, 32, 32)`` with a bright square at parameters around (1, -1)."""
     axis = torch.arange(32.0)
     place = 16 + 5 * (x - torch.tensor([1.0, -1.0]))
     near = [torch.sigmoid(4 - (axis - p[:, None]).abs()) for p in place.T]
@@ -44,55 +44,55 @@ def predicted(mean, std):
     )
 
 
-def test_a_search_follows_the_renders_alike_while_predictions_are_vague(box, generator):
+def test_a_search_follows_the_nearest_renders_while_predictions_are_uncertain(box, generator):
     known = box.cover(64, generator)
     renders = Renders(known, square(known))
     truth = torch.tensor([[1.5, -0.5]]).double() + 0.02 * torch.randn(
         20, 2, generator=generator, dtype=torch.float64
     )
-    targets = Renders(truth, square(truth)).boxes
-    vague = predicted(torch.zeros(20, 2) + 0.01 * torch.arange(20)[:, None], 1.0)
-    near = proposals.search(200, vague, renders, targets, box, 1.0, generator)
+    targets = Renders(truth, square(truth)).features
+    uncertain = predicted(torch.zeros(20, 2) + 0.01 * torch.arange(20)[:, None], 1.0)
+    near = proposals.search(200, uncertain, renders, targets, box, 1.0, generator)
     assert ((near - truth.mean(0)).abs().median(0).values < 0.4).all()
 
 
-def test_a_search_follows_predictions_that_are_precise(box, generator):
+def test_a_search_follows_precise_predictions(box, generator):
     known = box.cover(64, generator)
     renders = Renders(known, square(known))
     mean = torch.tensor([1.5, -0.5]) + 0.05 * torch.randn(20, 2, generator=generator)
-    sure = predicted(mean, 0.001)
-    near = proposals.search(400, sure, renders, Renders(known[:20], square(known[:20])).boxes, box,
-                            1.0, generator)  # fmt: skip
+    precise = predicted(mean, 0.001)
+    targets = Renders(known[:20], square(known[:20])).features
+    near = proposals.search(400, precise, renders, targets, box, 1.0, generator)
     assert (near.mean(0) - mean.mean(0).double()).abs().max() < 0.03
     assert near.std(0).max() < 0.15
 
 
-def test_targets_that_are_read_badly_are_rendered_more_often(generator):
+def test_targets_with_large_uncertainty_are_proposed_more_often(generator):
     mean = torch.cat((torch.zeros(19, 2), torch.full((1, 2), 50.0)))
     std = torch.cat((torch.full((19, 2), 0.01), torch.full((1, 2), 10.0)))
-    drawn = proposals.at_targets(
+    drawn = proposals.around_targets(
         1000, predicted(mean, std), 1e-6 * torch.eye(2).double(), generator
     )
     assert (drawn[:, 0] > 20).float().mean() > 0.3
 
 
-def test_the_best_renders_on_the_whole_are_searched_around(box, generator):
+def test_proposals_are_made_around_the_nearest_renders(box, generator):
     known = box.cover(120, generator)
     renders = Renders(known, square(known))
     truth = torch.tensor([[1.2, -1.3]]).double()
-    near = proposals.around_best(100, renders, Renders(truth, square(truth)).boxes, generator)
+    near = proposals.around_nearest(100, renders, Renders(truth, square(truth)).features, generator)
     assert (near.mean(0) - truth[0]).abs().max() < 0.3
 
 
-def test_renders_go_farther_only_where_the_pictures_hardly_show_it():
+def test_jitter_is_wider_in_weak_directions_only():
     std = torch.tensor([0.1, 0.2]).double()
-    # The sum of both in spreads is seen well, their difference as little as the second argument.
-    for shown, times in ((1e-3, 3.0), (0.05, 2.0), (0.5, 1.0)):
-        way = torch.tensor([1.0, -1.0]).double() / 2**0.5
-        inside = torch.eye(2).double() - torch.outer(way, way) * (1 - shown**2)
-        sensitivity = inside / torch.outer(std, std)
-        around = proposals.farther_where_hidden(std, sensitivity, 0.7, 0.1, 3.0)
-        scaled = around / torch.outer(std, std)
-        assert (way @ scaled @ way).sqrt().item() == pytest.approx(0.7 * times)
-        across = way.flip(0).abs()
+    # Pictures depend on the sum of both in spreads, and on their difference by `size` only.
+    for size, times in ((1e-3, 3.0), (0.05, 2.0), (0.5, 1.0)):
+        direction = torch.tensor([1.0, -1.0]).double() / 2**0.5
+        scaled = torch.eye(2).double() - torch.outer(direction, direction) * (1 - size**2)
+        sensitivity = scaled / torch.outer(std, std)
+        jitter = proposals.jitter_by_sensitivity(std, sensitivity, 0.7, 0.1, 3.0)
+        scaled = jitter / torch.outer(std, std)
+        assert (direction @ scaled @ direction).sqrt().item() == pytest.approx(0.7 * times)
+        across = direction.flip(0).abs()
         assert (across @ scaled @ across).sqrt().item() == pytest.approx(0.7)

@@ -29,7 +29,7 @@ def values(x: torch.Tensor) -> list[np.ndarray]:
 
 
 def discs(x: torch.Tensor, size: int = 32) -> np.ndarray:
-    """A renderer in numpy: a soft disc whose radius is the first parameter, moved sideways by the
+    """Render in numpy: a soft disc whose radius is the first parameter, shifted sideways by the
     second."""
     axis = np.arange(size) - size / 2 + 0.5
     radius, shift = values(x)
@@ -39,8 +39,8 @@ def discs(x: torch.Tensor, size: int = 32) -> np.ndarray:
 
 
 def hues(x: torch.Tensor, size: int = 32) -> np.ndarray:
-    """A soft disc whose radius is the first parameter, between red and blue by the second, and
-    equally bright whatever its hue: the channels of every pixel have the same sum."""
+    """Render a soft disc whose radius is the first parameter and whose hue is the second, between
+    red and blue. Brightness does not depend on the hue: the sum of the channels is the same."""
     axis = np.arange(size) - size / 2 + 0.5
     radius, hue = values(x)
     level = np.round(255.0 / (1.0 + np.exp(np.hypot(axis, axis[:, None]) - radius)))
@@ -57,20 +57,20 @@ def make(seed, targets):
 
 def hidden(seed, count=40, render=discs):
     """Return internal parameters ``(count, 2)`` and their pictures."""
-    known = ProbabilityModel(
+    truth = ProbabilityModel(
         {
             "m1": Distribution(mean=2.1, std=0.15),
             "n1_1": Distribution(family="bounded", mean=0.4, std=0.2, low=-10.0, high=10.0),
         }
     )
-    x = known.sample(count, torch.Generator().manual_seed(seed)).double()
+    x = truth.sample(count, torch.Generator().manual_seed(seed)).double()
     return x, render(x)
 
 
 @pytest.mark.parametrize(
     ("render", "seed"), [*((discs, seed) for seed in range(4)), (hues, 0), (hues, 1)]
 )
-def test_it_finds_mean_and_spread_and_says_when(render, seed):
+def test_it_converges_to_mean_and_spread(render, seed):
     x, pictures = hidden(100 + seed, render=render)
     estimator = make(seed, pictures)
     converged, renders = False, 0
@@ -86,11 +86,12 @@ def test_it_finds_mean_and_spread_and_says_when(render, seed):
     np.testing.assert_allclose(estimator.prediction.mean, x, atol=0.1)
 
 
-def looking_past_light(check):
-    """Return an estimator whose next update trains its network for the first time, and its args."""
+def before_first_training(check):
+    """Return an estimator whose next update trains its network for the first time, and its
+    arguments."""
     estimator = make(0, hidden(0)[1])
     estimator.check = check
-    estimator._look_past_light()
+    estimator._switch_to_network()
     while len(estimator.planned) > estimator.batch:
         proposed = estimator.propose()
         estimator.update(proposed, discs(proposed))
@@ -98,42 +99,42 @@ def looking_past_light(check):
     return estimator, (proposed, discs(proposed))
 
 
-def test_a_training_of_the_network_can_be_left_at_once(monkeypatch):
-    asked = []
+def test_a_training_of_the_network_can_be_stopped(monkeypatch):
+    started = []
 
     def check():
-        """Be the person, who presses Stop once the training is well on its way."""
-        if asked and time.monotonic() > asked[0] + 0.5:
+        """Stop half a second after the fifth step."""
+        if started and time.monotonic() > started[0] + 0.5:
             stopped.append(time.monotonic())
             raise Stopped
         steps.append(1)
-        if len(steps) == 5:  # With the first step torch imports more of itself.
-            asked.append(time.monotonic())
+        if len(steps) == 5:  # The first step imports more of torch.
+            started.append(time.monotonic())
 
     steps, stopped = [], []
-    estimator, renders = looking_past_light(check)
+    estimator, renders = before_first_training(check)
     before = [estimator.model.mean.tolist(), estimator.model.std.tolist()]
     monkeypatch.setattr(network, "FIRST_STEPS", 100_000)
     with pytest.raises(Stopped):
         estimator.update(*renders)
-    assert stopped[0] - asked[0] < 1.5
+    assert stopped[0] - started[0] < 1.5
     assert time.monotonic() - stopped[0] < 0.5
     assert [estimator.model.mean.tolist(), estimator.model.std.tolist()] == before
     assert estimator.uncertainty() is None
 
 
-def test_a_look_at_the_person_changes_no_training(monkeypatch):
+def test_the_check_does_not_change_the_training(monkeypatch):
     monkeypatch.setattr(network, "FIRST_STEPS", 30)
-    looks, means = [], []
-    for check in (lambda: None, lambda: looks.append(1)):
-        estimator, renders = looking_past_light(check)
+    checks, means = [], []
+    for check in (lambda: None, lambda: checks.append(1)):
+        estimator, renders = before_first_training(check)
         estimator.update(*renders)
         means.append(estimator.model.mean.tolist())
     assert means[0] == means[1]
-    assert len(looks) == 30
+    assert len(checks) == 30
 
 
-def test_it_goes_on_from_a_checkpoint_as_if_it_had_not_stopped(tmp_path):
+def test_a_resumed_run_is_identical(tmp_path):
     _, pictures = hidden(0)
     whole, resumed = make(0, pictures), make(9, pictures)
     for _ in range(3):
@@ -149,12 +150,12 @@ def test_it_goes_on_from_a_checkpoint_as_if_it_had_not_stopped(tmp_path):
 
 
 def another_camera(pictures: np.ndarray) -> np.ndarray:
-    """The pictures darker, on another background, and a pixel further to the right."""
+    """Return the pictures darker, on another background, and shifted right by a pixel."""
     shifted = np.roll(pictures, 1, axis=2).astype(float) / 255
     return (255 * (0.15 + 0.6 * shifted**1.8)).astype(np.uint8)
 
 
-def test_it_notices_targets_of_another_camera_and_looks_past_it():
+def test_a_mismatch_is_detected_and_the_network_ignores_it():
     x, pictures = hidden(100)
     estimator = make(0, another_camera(pictures))
     notes, renders = [], 0
@@ -166,15 +167,15 @@ def test_it_notices_targets_of_another_camera_and_looks_past_it():
         renders += len(proposed)
     assert len(notes) == 1
     assert "light, exposure" in notes[0]
-    # A disc's place is what another camera changes, so that is not found; its radius is, by half
-    # of its level, which is there where it was 0.68 before it became darker.
+    # The camera changes a disc's place, which is therefore not inferred. The radius is, at half the
+    # level; that is where the level was 0.68 before the pictures became darker.
     assert not report.converged
     half = 0.5 ** (1 / 1.8)
-    seen = (x[:, 0].exp() - np.log(half / (1 - half))).log().mean().item()
-    assert estimator.model.mean[0].item() == pytest.approx(seen, abs=0.03)
+    apparent = (x[:, 0].exp() - np.log(half / (1 - half))).log().mean().item()
+    assert estimator.model.mean[0].item() == pytest.approx(apparent, abs=0.03)
 
 
-def test_a_run_goes_on_from_a_checkpoint_of_the_network(tmp_path, monkeypatch):
+def test_a_resumed_run_with_a_network_is_identical(tmp_path, monkeypatch):
     monkeypatch.setattr(network, "FIRST_STEPS", 20)
     _, pictures = hidden(0)
     estimators_ = make(0, pictures), make(9, pictures)
@@ -184,7 +185,7 @@ def test_a_run_goes_on_from_a_checkpoint_of_the_network(tmp_path, monkeypatch):
     proposed = whole.propose()
     whole.update(proposed, discs(proposed))
     whole.planned = whole.planned[:0]
-    whole._look_past_light()
+    whole._switch_to_network()
     for _ in range(2):
         proposed = whole.propose()
         whole.update(proposed, discs(proposed))
@@ -202,7 +203,7 @@ def test_a_run_goes_on_from_a_checkpoint_of_the_network(tmp_path, monkeypatch):
         assert torch.equal(a, b)
 
 
-def test_it_names_a_parameter_that_the_pictures_do_not_show():
+def test_an_undetermined_parameter_is_named():
     x, pictures = hidden(3)
     model = ProbabilityModel(START | {"b2": Distribution(mean=0.0, std=0.3)})
     estimator = estimators.make(
@@ -224,22 +225,22 @@ def test_it_names_a_parameter_that_the_pictures_do_not_show():
     np.testing.assert_allclose(estimator.model.mean.detach()[:2], x.mean(0), atol=0.02)
 
 
-def test_standard_errors_hold_the_truth_as_often_as_they_say():
-    held, errors = [], []
+def test_standard_errors_cover_the_truth():
+    covered, errors = [], []
     for seed in range(12):
         _, pictures = hidden(200 + seed, count=16)
         estimator = make(seed, pictures)
         for _ in range(8):
             proposed = estimator.propose()
             estimator.update(proposed, discs(proposed))
-        known = estimator.uncertainty()
-        for found, true, error in zip(
+        uncertainty = estimator.uncertainty()
+        for estimate, true, error in zip(
             estimator.model.mean.tolist() + estimator.model.std.tolist(),
             [2.1, 0.4, 0.15, 0.2],
-            known.mean + known.std,
+            uncertainty.mean + uncertainty.std,
             strict=True,
         ):
-            held.append(abs(found - true) < 2 * error)
-            errors.append(abs(found - true) / error)
-    assert np.mean(held) > 0.8
-    assert np.median(errors) > 0.3  # Nor are they as wide as to say nothing.
+            covered.append(abs(estimate - true) < 2 * error)
+            errors.append(abs(estimate - true) / error)
+    assert np.mean(covered) > 0.8
+    assert np.median(errors) > 0.3  # They are not far too wide either.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The reference method: an adversarial loss, moved by the score-function estimator.
+"""The reference method: an adversarial loss and its score-function gradient.
 
 A discriminator ``D`` learns to tell targets (label 1) from renders (label 0). The model minimises
 ``E[f(G(x))]``, ``x ~ p(x | psi)``, where ``f = -log D`` is the discriminator's loss with the label
@@ -42,14 +42,14 @@ class AdversarialOptions:
     Attributes
     ----------
     d_lr, d_beta1, d_beta2
-        Adam of the discriminator.
+        Adam settings of the discriminator.
     s_lr, s_beta1, s_beta2
-        Adam of the probability model.
+        Adam settings of the probability model.
     gap
         The gate: the discriminator steps while ``mean D(real) - mean D(sim)`` is below it, the
         model starts stepping once it was first reached.
     baseline
-        What the baseline is before the first step.
+        The baseline before the first step.
     baseline_weight
         Weight of the newest batch in the exponential baseline.
     width
@@ -81,7 +81,7 @@ class AdversarialOptions:
 
 
 class Adversarial(Estimator):
-    """See the module's text."""
+    """The reference method, as described above."""
 
     Options = AdversarialOptions
 
@@ -160,7 +160,7 @@ class Adversarial(Estimator):
         )
 
     def _next_targets(self) -> torch.Tensor:
-        """Return the next targets of a reshuffled pass, as many as a batch or all there are."""
+        """Return the next targets of a reshuffled pass: a batch, or all if there are fewer."""
         n = min(self.batch, len(self.targets))
         while len(self.epoch) < n:
             order = torch.randperm(len(self.targets), generator=self.generator)
@@ -192,7 +192,7 @@ class Adversarial(Estimator):
 
 
 def _finite(mean: float) -> float:
-    """Return the discriminator's mean output, before a loss that cannot take what is no number."""
+    """Return the discriminator's mean output, or raise :class:`GdrError` unless it is finite."""
     if not math.isfinite(mean):
         raise GdrError(
             "The discriminator diverged: its output is no number. Make the option d_lr smaller."

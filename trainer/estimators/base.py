@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The estimator seam: how ``psi`` moves, given targets and renders.
 
-An estimator proposes parameters, is shown what they look like, and moves its probability model.
-It speaks of the optimised parameters alone, in internal units (:mod:`gdr_core.families`), and knows
-nothing of the scene, of Blender, of files or of the person; the run loop does the rest.
+An estimator proposes parameters, receives their renders, and moves its probability model. It knows
+the optimised parameters alone, in internal units (:mod:`gdr_core.families`), and neither the scene
+nor Blender, files or the person; the run loop does the rest.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from .probability_model import ProbabilityModel
 
 @dataclass(frozen=True)
 class StepReport:
-    """What one update did.
+    """Report of one update.
 
     Attributes
     ----------
     d_real, d_sim
         Mean output of the discriminator for targets and for renders; NaN without one.
     converged
-        Whether the estimator sees no reason to go on; None for one that cannot tell.
+        Whether the estimator has converged; None if it cannot tell.
     note
-        A sentence for the person, where something happened that they should know of.
+        A sentence for the person about an event that they should know of; empty without one.
     """
 
     d_real: float = math.nan
@@ -44,16 +44,16 @@ class StepReport:
 
 @dataclass(frozen=True)
 class Uncertainty:
-    """How well an estimator knows its distribution; everything in internal units.
+    """Standard errors of an estimated distribution, in internal units.
 
     Attributes
     ----------
     mean, std
-        Standard error of each mean and of each spread, in the order of the parameters: how far
-        they may be from those of the distribution that the targets were drawn from, which is no
-        less than that a few targets say little of it.
+        Standard error of each mean and of each spread, in the order of the parameters. The
+        estimand is the distribution that the targets were drawn from, so the errors include that
+        of a sample of as many targets.
     undetermined
-        Names of parameters that the pictures say (almost) nothing about.
+        Names of parameters that change the pictures (almost) not at all.
     trade_offs
         Groups of parameters that can be exchanged without changing the pictures much.
     """
@@ -64,8 +64,8 @@ class Uncertainty:
     trade_offs: tuple[TradeOff, ...] = ()
 
 
-def _go_on() -> None:
-    """Nothing asks an update to be left."""
+def _never_stop() -> None:
+    """Raise nothing: the default of :attr:`Estimator.check`."""
 
 
 class Estimator(ABC):
@@ -74,13 +74,13 @@ class Estimator(ABC):
     Parameters
     ----------
     model
-        Starts at the run's start; the estimator changes it in place.
+        The probability model, at the run's start; the estimator changes it in place.
     targets
         ``(N, S, S, 3)`` uint8.
     batch
-        Renders a step.
+        Renders in a step.
     device
-        Where to compute.
+        Device of the computation.
     generator
         CPU generator; the only source of randomness.
     options
@@ -93,16 +93,15 @@ class Estimator(ABC):
     model: ProbabilityModel
 
     ends_itself: ClassVar[bool] = False
-    """Whether its reports say when it sees no reason to go on."""
+    """Whether its reports say that it has converged."""
 
     mismatched: bool = False
-    """Whether it found that renders cannot be like the targets, and learns to look past such
-    differences: nuisances that are kept for this (:class:`gdr_core.roles.Random`) are then drawn
-    for the next renders."""
+    """Whether the estimator has detected that no render can be like the targets. Nuisances with
+    ``when = "mismatch"`` (:class:`gdr_core.roles.Random`) are then drawn for the next renders."""
 
-    check: Callable[[], None] = staticmethod(_go_on)
-    """Called now and then in an update that takes long; may raise to leave it. The model is then as
-    it was before, and the rest of the state good for nothing but :meth:`uncertainty`."""
+    check: Callable[[], None] = staticmethod(_never_stop)
+    """Called now and then in a long update; may raise to end it. The model is then as it was
+    before, and of the rest only :meth:`uncertainty` may be used."""
 
     @abstractmethod
     def propose(self) -> torch.Tensor:
@@ -113,7 +112,7 @@ class Estimator(ABC):
         """Take the renders ``(n, S, S, 3)`` uint8 of ``x`` and move the model."""
 
     def uncertainty(self) -> Uncertainty | None:
-        """Return how well the distribution is known, or None for one that cannot tell."""
+        """Return the standard errors of the distribution, or None if they are not known."""
         return None
 
     @abstractmethod
@@ -122,4 +121,4 @@ class Estimator(ABC):
 
     @abstractmethod
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from :meth:`state_dict`."""
+        """Restore the state of :meth:`state_dict`."""

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The probability model ``p(x | psi)`` over the optimised parameters, in internal units.
 
-A normal distribution. What a person sees is that pushed through the family of each parameter
-(:mod:`gdr_core.families`), so that correlated ones are a Gaussian copula (R. B. Nelsen, *An
-Introduction to Copulas*, 2nd ed., Springer 2006). ``psi`` is the mean and the logarithm of the
-spread of each parameter, so a spread is positive whatever an optimiser does to it, and their
-correlation, which an estimator may leave at none.
+It is a normal distribution. The map of each parameter's family (:mod:`gdr_core.families`) takes it
+to values; correlated parameters then have a Gaussian copula (R. B. Nelsen, *An Introduction to
+Copulas*, 2nd ed., Springer 2006). ``psi`` is the mean and the logarithm of the spread of each
+parameter, so that a spread is always positive, and their correlation, which an estimator may leave
+at the identity.
 
 The family's map does not depend on ``psi``, so that the score ``grad_psi log p`` is the same in
 internal units as in the parameter's own.
@@ -29,12 +29,12 @@ class ProbabilityModel(nn.Module):
     Parameters
     ----------
     start
-        The distribution of each, in the order of the columns of ``x``.
+        The distribution of each parameter, in the order of the columns of ``x``.
 
     Attributes
     ----------
     mean, log_std
-        ``(K,)`` float32 parameters: ``psi``, with
+        ``(K,)`` float32 parameters.
     correlation
         ``(K, K)`` float32 buffer; the identity at the start.
     """
@@ -74,7 +74,7 @@ class ProbabilityModel(nn.Module):
         return torch.equal(self.correlation, torch.eye(len(self.names)).to(self.correlation))
 
     def current(self) -> dict[str, Distribution]:
-        """Return each parameter's distribution as it stands."""
+        """Return the current distribution of each parameter."""
         means, stds = self.mean.tolist(), self.std.tolist()
         return {
             name: msgspec.structs.replace(start, mean=means[k], std=stds[k])

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Regression of parameters from pictures, the parts of :mod:`.estimator`."""
+"""Posterior regression; :mod:`.estimator` is its sequence of rounds."""

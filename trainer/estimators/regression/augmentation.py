@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What another camera may do to a picture, and a normalisation that undoes the simple part of it.
+"""Random changes of pictures as by another camera, and a normalisation that undoes simple ones.
 
-Domain randomization of the pictures themselves (Tobin et al., *Domain Randomization for
+This is domain randomization of the pictures themselves (Tobin et al., *Domain Randomization for
 Transferring Deep Neural Networks from Simulation to the Real World*, arXiv 1703.06907): a network
-that has seen every render under other exposures, backgrounds and framings learns to look past
-them.
+that is trained under random exposures, backgrounds and framings learns to ignore them.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ from torch.nn import functional
 GAIN = 0.25
 """Spread of the logarithm of each of five smooth fields that brighten parts of a picture."""
 TINT = 0.1
-"""The same for each of six that brighten parts of one channel, the first of them all of it: lights
-have colours, and cameras balance white. With it, the first seeds of ``light``, ``background`` and
+"""The same for each of six fields in one channel, of which the first is constant: lights have
+colours, and cameras balance white. With it, the first seeds of ``light``, ``background`` and
 ``all`` of ``benchmarks/convergence`` arrived after 890, 420 and 440 renders; before pictures had
 colours, the medians were 720, 420 and 945."""
 GAMMA = 0.5
@@ -24,13 +23,13 @@ GAMMA = 0.5
 DARKER = 0.3
 """Spread of the logarithm by which a picture is darkened."""
 SHIFT = 0.1
-"""Of half the picture's side, at most."""
+"""Largest shift, over half the picture's side."""
 NOISE = 0.05
-"""Standard deviation of a level, 0 to 1, at most."""
+"""Largest standard deviation of the noise of a level, 0 to 1."""
 
 
 def backgrounds(pictures: torch.Tensor) -> torch.Tensor:
-    """Return where ``(N, 3, T, T)`` uint8 pictures show their border's median colour.
+    """Return the background of ``(N, 3, T, T)`` uint8 pictures: their border's median colour.
 
     Returns
     -------
@@ -46,7 +45,7 @@ def backgrounds(pictures: torch.Tensor) -> torch.Tensor:
 def augment(
     levels: torch.Tensor, background: torch.Tensor, generator: torch.Generator
 ) -> torch.Tensor:
-    """Return changed pictures.
+    """Return randomly changed pictures ``(N, 3, T, T)`` float32.
 
     Parameters
     ----------
@@ -73,7 +72,7 @@ def augment(
 def normalise(levels: torch.Tensor) -> torch.Tensor:
     """Return the logarithm of levels ``(N, 3, T, T)``, each picture with mean 0 and spread 1.
 
-    Over all channels together: the ratios of the channels stay, which are the colours.
+    Mean and spread are those of all channels together, which keeps the colours.
     """
     logarithm = (levels.clamp(0.0, 1.0) + 0.05).log()
     mean = logarithm.mean((1, 2, 3), keepdim=True)
@@ -82,7 +81,7 @@ def normalise(levels: torch.Tensor) -> torch.Tensor:
 
 
 class _Draws:
-    """Random numbers for a batch, ``(N, 1, 1, 1)``: one a picture where no shape is named."""
+    """Random numbers for a batch; by default one for each picture, ``(N, 1, 1, 1)``."""
 
     def __init__(self, count: int, generator: torch.Generator):
         self.count = count
@@ -106,6 +105,7 @@ def _gain(side: int, draw: _Draws) -> torch.Tensor:
 
 
 def _shifted(levels: torch.Tensor, draw: _Draws) -> torch.Tensor:
+    """Return each picture shifted at random, with its border repeated."""
     placed = torch.zeros(len(levels), 2, 3)
     placed[:, 0, 0] = placed[:, 1, 1] = 1.0
     placed[:, :, 2] = SHIFT * (2.0 * draw.uniform(2) - 1.0)
@@ -114,7 +114,7 @@ def _shifted(levels: torch.Tensor, draw: _Draws) -> torch.Tensor:
 
 
 def _blurred(levels: torch.Tensor, draw: _Draws) -> torch.Tensor:
-    """Mix each picture with its 3x3 mean, up to half."""
+    """Return each picture mixed with its 3x3 mean, by a random share up to a half."""
     padded = functional.pad(levels, (1, 1, 1, 1), mode="replicate")
     share = 0.5 * draw.uniform()
     return (1.0 - share) * levels + share * functional.avg_pool2d(padded, 3, stride=1)

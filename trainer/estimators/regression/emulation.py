@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Parameters from levels of pixels, by an emulator of the renderer.
+"""Parameters from features, by inverting an emulator of the renderer.
 
-A regression of parameters on pictures must find out by itself which differences between pictures
-have to do with which parameter. An emulator of the renderer does not: it is right wherever it was
-taught, however the renders were chosen, and all the outputs it foresees count with the precision
-that it foresees them with. It serves once renders are near the targets.
+A regression of parameters on pictures must learn which differences between pictures depend on which
+parameter. An emulator need not: it is accurate near its training renders, whatever their
+distribution, and each output counts with the precision of its prediction. It serves once renders
+are near the targets.
 """
 
 from __future__ import annotations
@@ -19,26 +19,25 @@ from .renders import Prediction, Renders
 
 COMPONENTS = 48
 KEEP = 600
-"""Renders that teach the emulator, at most: those nearest to what is believed of the targets."""
-REACH = 3.0
-"""Standard deviation of the prior, in spreads of what is believed."""
-NEAR = 2.0
-"""Within about so many of those spreads renders tell how well the emulator foresees them."""
-BEGINNINGS = 3
-"""Renders most like a target that its parameters are looked for from."""
+"""Training renders of the emulator, at most: those nearest to the initial predictions."""
+PRIOR_WIDTH = 3.0
+"""Standard deviation of the prior, in spreads of the initial predictions."""
+VALIDATION_WIDTH = 2.0
+"""Renders within about so many of those spreads count in the validation of the emulator."""
+STARTS = 3
+"""Renders nearest to a target from which its inversion starts."""
 
 
 @dataclass(frozen=True)
-class Learned:
-    """What an emulator leaves to the next one to begin with.
+class WarmStart:
+    """State from which the next emulator starts.
 
     Attributes
     ----------
     theta
         Its hyper-parameters; None if they are not known.
     sensitivity
-        ``(K, K)``: the mean square by which a picture changes with parameters in internal units,
-        over the variance of the targets' pictures.
+        ``(K, K)``, see :class:`.reader.Reader`.
     """
 
     theta: torch.Tensor | None
@@ -46,159 +45,168 @@ class Learned:
 
 
 @dataclass(frozen=True)
-class Emulated:
-    """What an emulator says of the targets.
+class EmulationResult:
+    """The targets' parameters by an emulator, and how good it is.
 
     Attributes
     ----------
     prediction
-        Their parameters.
+        The posterior of the parameters.
     explained
-        Share of the variance of pictures near the targets that the emulator foresees.
+        Share of the variance of pictures near the targets that the emulator explains.
     misfit
-        Median over the targets of how badly the picture is matched; about 1 where as well as
-        renders are foreseen.
-    learned
-        For the next one.
+        Median misfit of the targets (:attr:`.Inversion.misfit`); about 1 is expected.
+    warm_start
+        State for the next emulator.
     """
 
     prediction: Prediction
     explained: float
     misfit: float
-    learned: Learned
+    warm_start: WarmStart
 
 
 def predict(
     renders: Renders,
     targets: torch.Tensor,
-    belief: Prediction,
-    widest: torch.Tensor,
+    initial: Prediction,
+    max_spread: torch.Tensor,
     starts: list[torch.Tensor],
-    before: Learned | None,
-) -> Emulated:
-    """Read the parameters of targets ``(N, F)`` off their boxes.
+    warm_start: WarmStart | None,
+) -> EmulationResult:
+    """Train an emulator and return the posterior of the targets' parameters.
 
     Parameters
     ----------
-    belief
-        What was believed of them.
-    widest
-        ``(K,)``: spreads that are taken for no wider.
+    targets
+        Features ``(N, F)``.
+    initial
+        An earlier prediction, for the prior and the choice of renders.
+    max_spread
+        ``(K,)``: upper bound of its spreads.
     starts
-        Parameters ``(N, K)`` each to begin at, besides those of the renders most alike.
-    before
-        What the emulator before learned.
+        Parameters ``(N, K)`` each to start at, besides those of the nearest renders.
+    warm_start
+        State of the previous emulator.
     """
-    spread = torch.minimum(belief.scale, widest)
-    away = ((renders.x - belief.centre) / spread).pow(2).mean(1)
-    kept = away.argsort()[:KEEP]
-    outputs, seen = _components(renders.boxes[kept], targets)
-    emulator = _taught(renders.x[kept], outputs, seen, belief, before)
-    foresight = Foresight(emulator, outputs, (1.0 + away[kept] / NEAR**2).pow(-3.0))
+    spread = torch.minimum(initial.scale, max_spread)
+    distance = ((renders.x - initial.centre) / spread).pow(2).mean(1)
+    kept = distance.argsort()[:KEEP]
+    outputs, target_outputs = _components(renders.features[kept], targets)
+    emulator = _train(renders.x[kept], outputs, target_outputs, initial, warm_start)
+    weight = (1.0 + distance[kept] / VALIDATION_WIDTH**2).pow(-3.0)
+    errors = ErrorModel(emulator, outputs, weight)
 
-    precision = 1.0 / (REACH * spread) ** 2
-    alike = torch.cdist(renders.boxes, targets).topk(min(BEGINNINGS, len(renders)), 0, False)
-    starts = [*starts, *renders.x[alike.indices]]
-    found = _invert(foresight, seen, belief.centre, precision, starts)
-    misfit = found.misfit
-    # A target that is matched badly tells little.
-    information = found.information / misfit.clamp(min=1.0)[:, None, None]
+    precision = 1.0 / (PRIOR_WIDTH * spread) ** 2
+    nearest = torch.cdist(renders.features, targets).topk(min(STARTS, len(renders)), 0, False)
+    starts = [*starts, *renders.x[nearest.indices]]
+    inversion = _invert(errors, target_outputs, initial.centre, precision, starts)
+    misfit = inversion.misfit
+    # A target with a large misfit has errors larger than expected, by that factor.
+    information = inversion.information / misfit.clamp(min=1.0)[:, None, None]
     covariance = torch.linalg.inv(information + torch.diag(precision))
     variance = covariance.diagonal(dim1=1, dim2=2)
     prediction = Prediction(
-        found.x,
+        inversion.x,
         covariance,
-        belief.centre,
+        initial.centre,
         1.0 / precision,
         torch.maximum(variance.mean(0).sqrt(), variance.max(0).values.sqrt() / 4.0),
         1.0 - variance.mean(0) * precision,
     )
-    learned = Learned(emulator.theta, _sensitivity(emulator, found.x, seen))
-    return Emulated(prediction, foresight.explained, misfit.median().item(), learned)
+    sensitivity = _sensitivity(emulator, inversion.x, target_outputs)
+    return EmulationResult(
+        prediction,
+        errors.explained,
+        misfit.median().item(),
+        WarmStart(emulator.theta, sensitivity),
+    )
 
 
-def _components(boxes: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _components(features: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the principal components of renders ``(n, C)`` and of targets ``(N, C)``."""
-    rows = torch.cat((boxes, targets)) - boxes.mean(0)
+    rows = torch.cat((features, targets)) - features.mean(0)
     components = rows @ torch.linalg.svd(rows, full_matrices=False).Vh[:COMPONENTS].T
-    return components[: len(boxes)], components[len(boxes) :]
+    return components[: len(features)], components[len(features) :]
 
 
-def _taught(
+def _train(
     x: torch.Tensor,
     outputs: torch.Tensor,
-    seen: torch.Tensor,
-    belief: Prediction,
-    before: Learned | None,
+    target_outputs: torch.Tensor,
+    initial: Prediction,
+    warm_start: WarmStart | None,
 ) -> Emulator:
-    """Return an emulator of the renders; the first one is taught twice, to find its directions."""
-    if before is None:
+    """Return an emulator; the first one is trained twice, to find its directions."""
+    if warm_start is None:
         emulator = Emulator(x, outputs)
-        before = Learned(None, _sensitivity(emulator, belief.mean, seen))
-    return Emulator(x, outputs, before.sensitivity, before.theta)
+        warm_start = WarmStart(None, _sensitivity(emulator, initial.mean, target_outputs))
+    return Emulator(x, outputs, warm_start.sensitivity, warm_start.theta)
 
 
-def _sensitivity(emulator: Emulator, x: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
-    """Return what :class:`Learned` calls so, of targets ``seen`` ``(N, C)`` at ``x`` ``(N, K)``."""
+def _sensitivity(emulator: Emulator, x: torch.Tensor, target_outputs: torch.Tensor) -> torch.Tensor:
+    """Return the sensitivity (:class:`.reader.Reader`) at parameters ``(N, K)`` of targets."""
     jacobian = emulator.predict(x).jacobian
-    differ = (seen - seen.mean(0)).pow(2).sum(1).mean()
-    return torch.einsum("nck,ncl->kl", jacobian, jacobian) / (len(x) * differ)
+    variance = (target_outputs - target_outputs.mean(0)).pow(2).sum(1).mean()
+    return torch.einsum("nck,ncl->kl", jacobian, jacobian) / (len(x) * variance)
 
 
-class Foresight:
-    """How well an emulator foresees renders that it was not taught.
+class ErrorModel:
+    """The errors of an emulator, from its leave-one-out residuals.
 
     Parameters
     ----------
     outputs, weight
-        ``(n, C)`` of the renders that taught it, and how much each counts here.
+        ``(n, C)`` and ``(n,)``: outputs of the training renders, and their weight here.
 
     Attributes
     ----------
     emulator
-        With outputs turned and scaled so that their errors are independent and of variance 1 ...
-    typical
-        ... where its own variance is this.
+        The same emulator, with outputs rotated and scaled so that their errors are independent and
+        have variance 1 where the emulator's own variance is ...
+    typical_variance
+        ... this.
     whiten
-        ``(C, C)``: what turned them.
+        ``(C, C)``: that rotation and scale.
     explained
-        See :class:`Emulated`.
+        See :class:`EmulationResult`.
     """
 
     def __init__(self, emulator: Emulator, outputs: torch.Tensor, weight: torch.Tensor):
         residual, variance = emulator.leave_one_out()
         share = (weight / weight.sum())[:, None]
-        missed = (share * residual).T @ residual
-        around = outputs - (share * outputs).sum(0)
-        self.explained = 1.0 - (missed.trace() / (share * around**2).sum()).item()
-        least = 1e-3 * torch.diag(missed.diagonal()) + 1e-12 * torch.eye(len(missed)).double()
-        self.whiten = torch.linalg.inv(torch.linalg.cholesky(missed + least)).T
-        self.typical = (share[:, 0] @ variance).item()
+        errors = (share * residual).T @ residual
+        centred = outputs - (share * outputs).sum(0)
+        self.explained = 1.0 - (errors.trace() / (share * centred**2).sum()).item()
+        least = 1e-3 * torch.diag(errors.diagonal()) + 1e-12 * torch.eye(len(errors)).double()
+        self.whiten = torch.linalg.inv(torch.linalg.cholesky(errors + least)).T
+        self.typical_variance = (share[:, 0] @ variance).item()
         self.emulator = emulator.in_axes(self.whiten)
 
 
 def _invert(
-    foresight: Foresight,
-    seen: torch.Tensor,
+    errors: ErrorModel,
+    target_outputs: torch.Tensor,
     centre: torch.Tensor,
     precision: torch.Tensor,
     starts: list[torch.Tensor],
 ) -> Inversion:
-    """Return the parameters of the targets, whose pictures may have noise that renders have not."""
-    outputs = seen @ foresight.whiten
-    none = torch.zeros(outputs.shape[1], dtype=outputs.dtype)
-    inverter = Inverter(foresight.emulator, foresight.typical, none, centre, precision)
-    found = _search(inverter, outputs, starts)
+    """Return the targets' parameters, allowing for noise of the targets that renders lack."""
+    outputs = target_outputs @ errors.whiten
+    no_noise = torch.zeros(outputs.shape[1], dtype=outputs.dtype)
+    inverter = Inverter(errors.emulator, errors.typical_variance, no_noise, centre, precision)
+    inversion = _best(inverter, outputs, starts)
     # The median of a chi-squared variable with one degree of freedom is 0.455.
-    extra = (found.residual.pow(2).median(0).values / 0.455 - 1.0).clamp(min=0.0)
-    if (extra > 1.0).any():
-        inverter = replace(inverter, extra=extra)
-        found = _search(inverter, outputs, [found.x, *starts])
-    return found
+    noise = (inversion.residual.pow(2).median(0).values / 0.455 - 1.0).clamp(min=0.0)
+    if (noise > 1.0).any():
+        inverter = replace(inverter, noise=noise)
+        inversion = _best(inverter, outputs, [inversion.x, *starts])
+    return inversion
 
 
-def _search(inverter: Inverter, outputs: torch.Tensor, starts: list[torch.Tensor]) -> Inversion:
-    found = inverter(outputs, starts[0])
+def _best(inverter: Inverter, outputs: torch.Tensor, starts: list[torch.Tensor]) -> Inversion:
+    """Return the most probable of the inversions from all starts."""
+    best = inverter(outputs, starts[0])
     for start in starts[1:]:
-        found = found.better(inverter(outputs, start))
-    return found
+        best = best.better(inverter(outputs, start))
+    return best

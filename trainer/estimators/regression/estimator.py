@@ -1,22 +1,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Posterior regression: read the parameters of each target off its picture.
+"""Posterior regression: infer the parameters of each target from its picture.
 
-Every render is a pair of parameters and picture. A regression on all pairs so far predicts the
-parameters of the targets; their distribution follows by empirical Bayes
-(:mod:`.empirical_bayes`), and the next renders are made where targets are
-believed to be (:mod:`.proposals`), so that the regression is best where it is
-used. In the words of simulation-based inference this is sequential posterior estimation
-(Cranmer, Brehmer & Louppe, *The frontier of simulation-based inference*, 2020), amortised over the
-targets.
+Every render is a pair of parameters and picture. A regression on all pairs predicts the parameters
+of the targets; their population follows by empirical Bayes (:mod:`.empirical_bayes`), and the next
+renders are proposed near the predictions (:mod:`.proposals`), so that the regression is most
+accurate near the targets. In the terms of simulation-based inference this is sequential posterior
+estimation, amortised over the targets (Cranmer, Brehmer & Louppe, *The frontier of simulation-based
+inference*, 2020).
 
-There are two ways to read. Levels of pixels need few renders, and are right where renders can be
-like the targets: Gaussian processes from pictures to parameters, until renders are near enough for
-an emulator of the renderer (:mod:`.pixel_reader`). Where renders cannot be like
-the targets, because these were taken in another light or with another camera, which shows after
-some rounds, a network learns to look past such differences from renders in random light, augmented
-(:mod:`.network_reader`).
+Two readers infer parameters:
 
-Parameters are regressed in the internal units of their family (:mod:`gdr_core.families`).
+* :mod:`.pixel_reader` needs few renders, and is right where renders can be like the targets. It
+  begins with Gaussian processes from pictures to parameters, and inverts an emulator of the
+  renderer once renders are near the targets.
+* :mod:`.network_reader` follows after a mismatch (:mod:`.mismatch`), when targets were taken in
+  another light or with another camera. Its network learns from augmented renders in random light to
+  ignore such differences.
+
+Parameters are in the internal units of their family (:mod:`gdr_core.families`).
 """
 
 from __future__ import annotations
@@ -32,11 +33,11 @@ import torch
 from ..base import Estimator, StepReport, Uncertainty
 from ..probability_model import ProbabilityModel
 from . import trade_offs
-from .empirical_bayes import Population, population
+from .empirical_bayes import Population, estimate_population
 from .network import Network
 from .network_reader import NetworkReader
 from .options import RegressionOptions
-from .pictures import boxes, thumbnails
+from .pictures import features, thumbnails
 from .pixel_reader import PixelReader
 from .probe import Probe
 from .proposals import Box
@@ -52,7 +53,7 @@ OTHER_LIGHT = (
 
 
 class Regression(Estimator):
-    """See the module's text."""
+    """Posterior regression, as described above."""
 
     Options = RegressionOptions
     ends_itself = True
@@ -72,11 +73,11 @@ class Regression(Estimator):
         self.device = device
         self.generator = generator
         self.targets = thumbnails(targets)
-        self.boxes = boxes(self.targets)
+        self.features = features(self.targets)
         unit = model.std.detach().double()
         self.box = Box(model.mean.detach().double(), unit, options.half)
         self.renders = Renders(torch.empty(0, len(unit)).double(), self.targets[:0])
-        self.reader: Reader = PixelReader(self.boxes, self.box, options)
+        self.reader: Reader = PixelReader(self.features, self.box, options)
         self.prediction: Prediction | None = None
         self.population: Population | None = None
         self.probe = Probe(len(unit))
@@ -85,7 +86,7 @@ class Regression(Estimator):
 
     @property
     def mismatched(self) -> bool:
-        """Whether the network is at work, which learns to look past such differences."""
+        """Whether a mismatch was detected, and the network is used."""
         return isinstance(self.reader, NetworkReader)
 
     def propose(self) -> torch.Tensor:
@@ -96,21 +97,21 @@ class Regression(Estimator):
         self.planned = self.planned[len(x) :]
         if len(self.planned):
             return StepReport(converged=False)
-        self.probe.judge(self.renders, self.boxes)
+        self.probe.evaluate(self.renders, self.features)
         with _one_thread():
-            self.prediction = self.reader.read(self.renders, self.prediction)
+            self.prediction = self.reader.predict(self.renders, self.prediction)
         if isinstance(self.reader, PixelReader):
             if self.reader.mismatched:
-                self._look_past_light()
+                self._switch_to_network()
                 return StepReport(converged=False, note=OTHER_LIGHT)
-            self.probe.watch(self.prediction.told)
+            self.probe.update(self.prediction.explained)
         self.population = self._population()
-        self._move(self.population)
+        self._set_model(self.population)
         self.planned = self._plan()
-        return StepReport(converged=self._precise())
+        return StepReport(converged=self._converged())
 
-    def _look_past_light(self) -> None:
-        """Begin anew with a network; what was read off pixels was misread."""
+    def _switch_to_network(self) -> None:
+        """Begin anew with a network, because predictions from pixels are wrong."""
         network = Network(
             self.box.centre, self.box.unit, self.device, self.generator, lambda: self.check()
         )
@@ -118,44 +119,49 @@ class Regression(Estimator):
         self.prediction = self.population = None
         self.probe = Probe(len(self.box.unit))
         self.precise_rounds = 0
-        self._move(Population.independent(self.box.centre, self.box.unit))
+        self._set_model(Population.independent(self.box.centre, self.box.unit))
         self.planned = self.box.cover(self.options.network_first, self.generator)
 
     @torch.no_grad()
-    def _move(self, found: Population) -> None:
-        self.model.mean.copy_(found.mean)
-        self.model.log_std.copy_(found.std.clamp(min=1e-4).log())
-        self.model.correlation.copy_(found.correlation)
+    def _set_model(self, population: Population) -> None:
+        self.model.mean.copy_(population.mean)
+        self.model.log_std.copy_(population.std.clamp(min=1e-4).log())
+        self.model.correlation.copy_(population.correlation)
 
     def _population(self) -> Population:
-        """Return what the predictions come from, within the box.
+        """Return the population behind the predictions, within the box.
 
-        Undetermined parameters stay as they started.
+        Undetermined parameters keep their start.
         """
-        found, told = population(self.prediction), self._told()
+        estimate, determined = estimate_population(self.prediction), self._determined()
         reach = self.box.half * self.box.unit
-        mean = found.mean.clamp(self.box.centre - reach, self.box.centre + reach)
-        both = told[:, None] & told
+        mean = estimate.mean.clamp(self.box.centre - reach, self.box.centre + reach)
+        both = determined[:, None] & determined
+        identity = torch.eye(len(determined), dtype=torch.float64)
         return Population(
-            torch.where(told, mean, self.box.centre),
-            torch.where(told, found.std.minimum(reach), self.box.unit),
-            torch.where(both, found.correlation, torch.eye(len(told), dtype=torch.float64)),
+            torch.where(determined, mean, self.box.centre),
+            torch.where(determined, estimate.std.minimum(reach), self.box.unit),
+            torch.where(both, estimate.correlation, identity),
         )
 
-    def _told(self) -> torch.Tensor:
-        """Return which parameters the pictures say something about, ``(K,)`` bool."""
+    def _determined(self) -> torch.Tensor:
+        """Return which parameters the pictures determine, ``(K,)`` bool."""
         return ~self.probe.undetermined
 
-    def _precise(self) -> bool:
-        """Return whether two rounds running read the targets precisely enough."""
-        doubt = self.reader.doubt(self.prediction, self._told())
-        log.info("%.2f times as unsure as allowed after %d renders", doubt, len(self.renders))
-        precise = doubt < 1.0 and not self.probe.suspects.any()
+    def _converged(self) -> bool:
+        """Return whether the last two rounds were precise enough."""
+        uncertainty = self.reader.relative_uncertainty(self.prediction, self._determined())
+        log.info(
+            "The uncertainty is %.2f times the allowed one after %d renders",
+            uncertainty,
+            len(self.renders),
+        )
+        precise = uncertainty < 1.0 and not self.probe.suspects.any()
         self.precise_rounds = self.precise_rounds + 1 if precise else 0
         return self.precise_rounds >= 2
 
     def _plan(self) -> torch.Tensor:
-        """Return the parameters to render before the next reading.
+        """Return the parameters to render before the next prediction.
 
         Undetermined parameters are drawn from their start.
         """
@@ -166,33 +172,33 @@ class Regression(Estimator):
             self.batch, self.prediction, self.population, self.renders, self.generator
         )
         noise = torch.randn(plan.shape, generator=self.generator, dtype=torch.float64)
-        return torch.where(self._told(), plan, self.box.centre + self.box.unit * noise)
+        return torch.where(self._determined(), plan, self.box.centre + self.box.unit * noise)
 
     def uncertainty(self) -> Uncertainty | None:
-        """Standard errors from the number of targets and the error of reading them.
+        """Return standard errors, from the number of targets and the errors of the predictions.
 
-        A parameter that can be exchanged for others is known no better than its spread.
+        The standard error of an exchangeable parameter is at least its spread.
         """
         if self.population is None:
             return None
         count, std, error = len(self.targets), self.population.std, self.prediction.error
-        # Errors of neighbouring targets are alike; of a reading not yet precise, all are.
-        misread = error**2 / count**0.5 if self.precise_rounds else error**2
-        names, exchanged = self.model.names, ()
+        # Errors of neighbouring targets are correlated; before convergence, those of all are.
+        inferred = error**2 / count**0.5 if self.precise_rounds else error**2
+        names, groups = self.model.names, ()
         if self.reader.sensitivity is not None:
-            exchanged = trade_offs.find(names, self.reader.sensitivity, std)
-        in_exchange = {name for group in exchanged for name in group.direction}
-        known_apart = torch.tensor([name not in in_exchange for name in names])
-        misread = torch.where(known_apart, misread, torch.maximum(misread, std**2))
+            groups = trade_offs.find(names, self.reader.sensitivity, std)
+        exchangeable = {name for group in groups for name in group.direction}
+        separate = torch.tensor([name not in exchangeable for name in names])
+        inferred = torch.where(separate, inferred, torch.maximum(inferred, std**2))
         others = max(1, count - 1)
-        mean = (std**2 / others + misread).sqrt()
-        spread = (std**2 / (2 * others) + misread).sqrt()
-        told = self._told().tolist()
+        mean = (std**2 / others + inferred).sqrt()
+        spread = (std**2 / (2 * others) + inferred).sqrt()
+        determined = self._determined().tolist()
         return Uncertainty(
             tuple(mean.tolist()),
             tuple(spread.tolist()),
-            tuple(name for name, known in zip(names, told, strict=True) if not known),
-            exchanged,
+            tuple(name for name, known in zip(names, determined, strict=True) if not known),
+            groups,
         )
 
     def state_dict(self) -> dict[str, Any]:
@@ -211,7 +217,7 @@ class Regression(Estimator):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         if state["mismatched"]:
-            self._look_past_light()
+            self._switch_to_network()
         self.reader.load_state_dict(state["reader"])
         self.probe.load_state_dict(state["probe"])
         self.model.load_state_dict(state["model"])
@@ -225,7 +231,8 @@ class Regression(Estimator):
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Work this small is done faster by one thread than by several, above all on a busy machine."""
+    """Compute with one thread, which is faster for matrices this small, and more so on a busy
+    machine."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

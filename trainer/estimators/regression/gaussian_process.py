@@ -1,26 +1,30 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Gaussian-process regression of one number from a vector of features.
+"""Gaussian-process regression of one number on a vector of features, with weights.
 
 Formulas: Rasmussen & Williams, *Gaussian Processes for Machine Learning*, MIT Press 2006 (GPML):
 prediction and marginal likelihood, Algorithm 2.1; leave-one-out residuals, equation 5.12. A weight
 divides an observation's noise variance.
+
+The emulator (:mod:`.emulator`) has no weights, but several outputs, a derivative, and a length
+scale for each direction; the two share their kernel (:mod:`.kernel`).
 """
 
 from __future__ import annotations
 
 import torch
 
-JITTER = 1e-6
+from .kernel import JITTER, matern, matern_distance
+
 ITERATIONS = 25
 PRIOR_WEIGHT = 0.1
-"""Of the squared distance of the hyper-parameters from their start, in nats."""
+"""Weight of the squared distance of the hyper-parameters from their start, in nats."""
 START = (0.7, 0.0, -1.0, -5.0)
 """Logarithms: squared length scale (over the median squared distance), amplitude of the Matern
 part, amplitude of the linear part, noise; all for an output of variance 1."""
 
 
 class GaussianProcess:
-    """A Matern 5/2 and a linear kernel, hyper-parameters by marginal likelihood.
+    """Gaussian process with a Matern 5/2 and a linear kernel, fitted by marginal likelihood.
 
     Parameters
     ----------
@@ -29,7 +33,7 @@ class GaussianProcess:
     values
         ``(N,)`` float64.
     weights
-        ``(N,)`` float64, positive: how much each observation counts, 1 for fully.
+        ``(N,)`` float64, positive: weight of each observation; 1 is full weight.
     """
 
     def __init__(self, features: torch.Tensor, values: torch.Tensor, weights: torch.Tensor):
@@ -41,8 +45,8 @@ class GaussianProcess:
         self._values = (values - self._mean) / self._scale
         self._linear_unit = (features**2).sum(1).mean().clamp(min=1e-12)
         squared = torch.cdist(features, features) ** 2
-        away = squared[squared > 0]
-        self._median = away.median() if len(away) else torch.ones((), dtype=features.dtype)
+        positive = squared[squared > 0]
+        self._median = positive.median() if len(positive) else torch.ones((), dtype=features.dtype)
         self._theta = self._fit(squared)
         self._cholesky = torch.linalg.cholesky(self._covariance(self._theta, squared))
         self._solved = torch.cholesky_solve(self._values[:, None], self._cholesky)[:, 0]
@@ -50,7 +54,7 @@ class GaussianProcess:
     def predict(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return mean and variance of a new observation, each ``(M,)``, for ``(M, D)``.
 
-        The noise belongs to the variance: it is what the features do not say about the value.
+        The variance contains the noise: the part of the value that features do not explain.
         """
         _, amplitude, slope, noise = self._theta.exp()
         squared = torch.cdist(features, self._features) ** 2
@@ -61,7 +65,7 @@ class GaussianProcess:
         return self._mean + self._scale * (cross @ self._solved), self._scale**2 * variance
 
     def leave_one_out(self) -> torch.Tensor:
-        """Return ``(N,)``: each value less what the others predict for it."""
+        """Return the residuals ``(N,)`` of leave-one-out predictions."""
         inverse = torch.cholesky_inverse(self._cholesky)
         return self._scale * self._solved / inverse.diagonal()
 
@@ -99,7 +103,5 @@ class GaussianProcess:
         self, theta: torch.Tensor, squared: torch.Tensor, products: torch.Tensor
     ) -> torch.Tensor:
         length, amplitude, slope, _ = theta.exp()
-        # The small number keeps the root's gradient finite at distance zero.
-        r = (5.0 * squared / (length * self._median) + 1e-12).sqrt()
-        matern = (1.0 + r + r**2 / 3.0) * torch.exp(-r)
-        return amplitude * matern + slope * products / self._linear_unit
+        r = matern_distance(5.0 * squared / (length * self._median))
+        return amplitude * matern(r) + slope * products / self._linear_unit

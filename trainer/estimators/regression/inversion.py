@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The parameters of a picture, by an emulator of the renderer.
+"""The parameters of a picture, by inverting an emulator of the renderer.
 
-For each target, the parameters whose emulated picture is most like it, by the method of Levenberg
-and Marquardt (D. W. Marquardt, *An Algorithm for Least-Squares Estimation of Nonlinear Parameters*,
-1963), and how sharply it tells them: the Gauss-Newton part of the log-likelihood's curvature
-(Laplace's approximation). Emulator, its own error and noise as in M. C. Kennedy & A. O'Hagan,
-*Bayesian calibration of computer models*, 2001.
+The most probable parameters of each target are found by the method of Levenberg and Marquardt (D.
+W. Marquardt, *An Algorithm for Least-Squares Estimation of Nonlinear Parameters*, 1963); their
+precision is the Gauss-Newton part of the log-likelihood's curvature (Laplace's approximation).
+Emulator, its own error and noise are combined as in M. C. Kennedy & A. O'Hagan, *Bayesian
+calibration of computer models*, 2001.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ STEPS = 20
 
 @dataclass(frozen=True)
 class Inversion:
-    """What pictures tell about their parameters.
+    """The parameters of pictures, with their likelihood.
 
     Attributes
     ----------
     x
-        ``(N, K)``: the most probable ones.
+        ``(N, K)``: the most probable parameters.
     information
-        ``(N, K, K)``: the precision with which the picture alone tells them.
+        ``(N, K, K)``: precision of the likelihood.
     residual
-        ``(N, C)``: what is left of each output, in standard deviations of the error expected.
+        ``(N, C)``: residual of each output, in standard deviations of the expected error.
     jacobian
-        ``(N, C, K)``: of the outputs, over that deviation.
+        ``(N, C, K)``: derivative of the outputs, in the same unit.
     cost
-        ``(N,)``: negative logarithm of the posterior density, but for a constant.
+        ``(N,)``: negative logarithm of the posterior density, up to a constant.
     """
 
     x: torch.Tensor
@@ -45,11 +45,11 @@ class Inversion:
 
     @property
     def misfit(self) -> torch.Tensor:
-        """``(N,)``: mean square of the residuals; about 1 where all is as expected."""
+        """``(N,)``: mean square of the residuals; about 1 is expected."""
         return self.residual.pow(2).mean(1)
 
     def better(self, other: Inversion) -> Inversion:
-        """Return, for each target, the more probable of two."""
+        """Return the more probable of two inversions, for each target."""
         first = self.cost <= other.cost
 
         def choose(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
@@ -60,45 +60,46 @@ class Inversion:
 
 @dataclass(frozen=True)
 class Inverter:
-    """Finds parameters of pictures.
+    """Inverts an emulator.
 
     Attributes
     ----------
     emulator
-        Its outputs have errors of variance 1 where its own variance is ``typical``.
-    typical
-        See above.
-    extra
-        ``(C,)``: variance that the targets' own noise adds.
+        The emulator. Its outputs have errors of variance 1 where its own variance is ...
+    typical_variance
+        ... this.
+    noise
+        ``(C,)``: additional variance of the targets.
     centre, precision
-        ``(K,)`` each: a normal prior, independent in every parameter.
+        ``(K,)`` each: a normal prior, independent for every parameter.
     """
 
     emulator: Emulator
-    typical: float
-    extra: torch.Tensor
+    typical_variance: float
+    noise: torch.Tensor
     centre: torch.Tensor
     precision: torch.Tensor
 
     def __call__(self, outputs: torch.Tensor, start: torch.Tensor) -> Inversion:
-        """Return the parameters of ``(N, C)`` outputs, looked for from ``start`` ``(N, K)``."""
-        here = self._at(outputs, start)
+        """Return the parameters of ``(N, C)`` outputs, searched from ``start`` ``(N, K)``."""
+        current = self._evaluate(outputs, start)
         damping = torch.full((len(start), 1), 1e-2, dtype=start.dtype)
         for _ in range(STEPS):
-            uphill = (here.jacobian.transpose(1, 2) @ here.residual[..., None])[..., 0]
-            uphill = uphill - (here.x - self.centre) * self.precision
-            curvature = here.information + torch.diag(self.precision)
+            ascent = (current.jacobian.transpose(1, 2) @ current.residual[..., None])[..., 0]
+            ascent = ascent - (current.x - self.centre) * self.precision
+            curvature = current.information + torch.diag(self.precision)
             damped = curvature + torch.diag_embed(damping * curvature.diagonal(dim1=1, dim2=2))
-            there = self._at(outputs, here.x + torch.linalg.solve(damped, uphill))
-            better = (there.cost < here.cost)[:, None]
-            damping = torch.where(better, damping * 0.3, damping * 4.0).clamp(1e-6, 1e6)
-            here = here.better(there)
-        return here
+            candidate = self._evaluate(outputs, current.x + torch.linalg.solve(damped, ascent))
+            improved = (candidate.cost < current.cost)[:, None]
+            damping = torch.where(improved, damping * 0.3, damping * 4.0).clamp(1e-6, 1e6)
+            current = current.better(candidate)
+        return current
 
-    def _at(self, outputs: torch.Tensor, x: torch.Tensor) -> Inversion:
+    def _evaluate(self, outputs: torch.Tensor, x: torch.Tensor) -> Inversion:
+        """Return residuals and derivatives at ``x``."""
         emulated = self.emulator.predict(x)
-        ratio = (emulated.variance + self.emulator.noise) / self.typical
-        variance = ratio[:, None] + self.extra
+        ratio = (emulated.variance + self.emulator.noise) / self.typical_variance
+        variance = ratio[:, None] + self.noise
         deviation = variance.sqrt()
         residual = (outputs - emulated.mean) / deviation
         jacobian = emulated.jacobian / deviation[..., None]

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Parameters from pictures by a convolutional network, where renders cannot be like the targets.
+"""Parameters from pictures by a convolutional network, after a mismatch.
 
 The network predicts a mean and a variance of every parameter (D. A. Nix & A. S. Weigend,
 *Estimating the mean and variance of the target probability distribution*, 1994), trained with the
 beta-NLL of Seitzer et al., *On the Pitfalls of Heteroscedastic Uncertainty Estimation*, arXiv
-2203.09168, on renders that are augmented anew in each batch.
+2203.09168, on renders whose augmentation is drawn anew for each batch.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from .augmentation import augment, backgrounds, normalise
-from .empirical_bayes import model_weights
+from .empirical_bayes import render_weights
 from .renders import Prediction, Renders, moments
 
 BATCH = 64
@@ -26,23 +26,23 @@ WEIGHT_DECAY = 1e-2
 BETA = 0.5
 FIRST_STEPS = 600
 STEPS = 250
-"""Of gradient descent when the network is trained on."""
+"""Steps of gradient descent in each later training."""
 WIDTH = 16
 
 
 class Network:
-    """Learns to read parameters off pictures, and goes on learning as renders come.
+    """Predicts parameters from pictures, and is trained further as renders come.
 
     Parameters
     ----------
     centre, unit
-        ``(K,)`` float64: where and how far parameters are expected, for scaling.
+        ``(K,)`` float64: location and scale of the parameters.
     device
-        Where to train.
+        Device of the training.
     generator
         CPU generator; the only source of randomness.
     check
-        Called before each step of the training; may raise to leave it.
+        Called before each step of the training; may raise to end it.
     """
 
     def __init__(
@@ -62,18 +62,22 @@ class Network:
         self.trained = False
 
     def predict(
-        self, renders: Renders, targets: torch.Tensor, before: Prediction | None, width: float
+        self, renders: Renders, targets: torch.Tensor, previous: Prediction | None, width: float
     ) -> Prediction:
-        """Train on all renders, weighted by what was believed ``before``, and read the targets.
+        """Train on all renders and return the posterior of the targets' parameters.
 
         Parameters
         ----------
         targets
             ``(N, 3, T, T)`` uint8 thumbnails.
+        previous
+            The prediction that weights the renders (:func:`.empirical_bayes.render_weights`).
+        width
+            See :func:`.empirical_bayes.render_weights`.
         """
         weights = torch.ones(len(renders), dtype=torch.float64)
-        if before is not None:
-            weights = model_weights(renders.x, before, width).clamp(min=1e-3)
+        if previous is not None:
+            weights = render_weights(renders.x, previous, width).clamp(min=1e-3)
         self._train(renders, weights, STEPS if self.trained else FIRST_STEPS)
         self.trained = True
         with torch.no_grad():
@@ -83,12 +87,14 @@ class Network:
         variance = self.unit**2 * log_variance.exp()
         prior_mean, prior_variance = moments(renders.x, weights)
         error = variance.mean(0).sqrt()
-        told = 1.0 - error**2 / prior_variance
-        return Prediction(mean, torch.diag_embed(variance), prior_mean, prior_variance, error, told)
+        explained = 1.0 - error**2 / prior_variance
+        return Prediction(
+            mean, torch.diag_embed(variance), prior_mean, prior_variance, error, explained
+        )
 
     def _train(self, renders: Renders, weights: torch.Tensor, steps: int) -> None:
         levels = renders.pictures.float() / 255.0
-        hidden = backgrounds(renders.pictures)
+        background = backgrounds(renders.pictures)
         y = ((renders.x - self.centre) / self.unit).float()
         optimizer = torch.optim.AdamW(
             self.layers.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY
@@ -97,7 +103,7 @@ class Network:
             self.check()
             optimizer.param_groups[0]["lr"] = LEARNING_RATE * _schedule(step, steps)
             chosen = torch.multinomial(weights, BATCH, replacement=True, generator=self.generator)
-            pictures = normalise(augment(levels[chosen], hidden[chosen], self.generator))
+            pictures = normalise(augment(levels[chosen], background[chosen], self.generator))
             output = self.layers(pictures.to(self.device))
             loss = _beta_nll(*_split(output), y[chosen].to(self.device))
             optimizer.zero_grad()
@@ -106,11 +112,11 @@ class Network:
             optimizer.step()
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the weights."""
+        """Return all state."""
         return {"layers": dict(self.layers.state_dict()), "trained": self.trained}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from :meth:`state_dict`."""
+        """Restore the state of :meth:`state_dict`."""
         self.layers.load_state_dict(state["layers"])
         self.trained = state["trained"]
 
@@ -144,12 +150,12 @@ def _split(output: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _beta_nll(mean: torch.Tensor, log_variance: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Equation 5 of Seitzer et al."""
+    """Return the loss: equation 5 of Seitzer et al."""
     each = 0.5 * ((mean - y) ** 2 * (-log_variance).exp() + log_variance)
     return (each * (BETA * log_variance).exp().detach()).mean()
 
 
 def _schedule(step: int, steps: int) -> float:
-    """Return the factor of the learning rate: up within a tenth of the steps, then a cosine."""
+    """Return the factor of the learning rate: a rise over a tenth of the steps, then a cosine."""
     done = step / steps
     return min(1.0, 0.1 + done / 0.1) * (0.02 + 0.49 * (1.0 + math.cos(math.pi * done)))

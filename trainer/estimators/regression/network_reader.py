@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads targets of another light or camera than the renders': by a network that looks past that."""
+"""Inference after a mismatch, by a network that ignores differences of light and camera."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from .empirical_bayes import Population
 from .network import Network
 from .options import RegressionOptions
 from .proposals import Box
-from .reader import Reader, worst
+from .reader import Reader, largest
 from .renders import Prediction, Renders
 
 
 class NetworkReader(Reader):
-    """Thumbnails to parameters.
+    """Infers parameters from thumbnails.
 
     Parameters
     ----------
     targets
         ``(N, 3, T, T)`` uint8 thumbnails.
     network
-        What reads; trained on with each reading.
+        The network, which is trained further before each prediction.
     box
-        Where the search is.
+        The region of the search.
     options
         Settings.
     """
@@ -38,38 +38,40 @@ class NetworkReader(Reader):
         self._network = network
         self._box = box
         self._options = options
-        self._moved: torch.Tensor | None = None
+        self._shift: torch.Tensor | None = None
 
-    def read(self, renders: Renders, before: Prediction | None) -> Prediction:
-        found = self._network.predict(renders, self._targets, before, self._options.width)
-        self._moved = None if before is None else (found.mean - before.mean).mean(0).abs()
-        return found
+    def predict(self, renders: Renders, previous: Prediction | None) -> Prediction:
+        prediction = self._network.predict(renders, self._targets, previous, self._options.width)
+        self._shift = None if previous is None else (prediction.mean - previous.mean).mean(0).abs()
+        return prediction
 
-    def doubt(self, prediction: Prediction, told: torch.Tensor) -> float:
-        if self._moved is None:
+    def relative_uncertainty(self, prediction: Prediction, determined: torch.Tensor) -> float:
+        if self._shift is None:
             return torch.inf
-        errors = torch.maximum(prediction.error, self._moved) / prediction.spread
-        return worst(errors, told) / self._options.network_precision
+        errors = torch.maximum(prediction.error, self._shift) / prediction.spread
+        return largest(errors, determined) / self._options.network_precision
 
     def plan(
         self,
         count: int,
         prediction: Prediction,
-        found: Population,
+        population: Population,
         renders: Renders,
         generator: torch.Generator,
     ) -> torch.Tensor:
         options = self._options
-        wide = round(options.network_wide * options.network_next)
+        in_box = round(options.network_box * options.network_next)
         width = (options.network_jitter * prediction.spread).clamp(min=0.03)
-        around = torch.diag(width**2)
-        near = proposals.at_targets(options.network_next - wide, prediction, around, generator)
-        plan = torch.cat((near, self._box.draw(wide, generator)))
+        jitter = torch.diag(width**2)
+        near = proposals.around_targets(
+            options.network_next - in_box, prediction, jitter, generator
+        )
+        plan = torch.cat((near, self._box.draw(in_box, generator)))
         return plan[torch.randperm(len(plan), generator=generator)]
 
     def state_dict(self) -> dict[str, Any]:
-        return {"network": self._network.state_dict(), "moved": self._moved}
+        return {"network": self._network.state_dict(), "shift": self._shift}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._network.load_state_dict(state["network"])
-        self._moved = state["moved"]
+        self._shift = state["shift"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the regression sees of a picture."""
+"""The features of a picture for the regression: averages of brightness and colour."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-EVENING = 0.3
-"""Power of their size by which strong components are weakened, so that subtle ones are seen: 0 for
-not at all, 1 for all alike."""
+WHITENING = 0.3
+"""Strong components are divided by this power of their size, so that subtle ones count: 0 leaves
+all as they are, 1 makes them equally strong."""
 THUMBNAIL = 64
-"""Pixels along a side, at most, of what is kept of a picture."""
+"""Largest side of a thumbnail, in pixels."""
 COLOUR = 0.5
-"""How much a difference of colour counts, over one of brightness as large: cameras and JPEG keep
+"""Weight of a difference of colour, over one of brightness as large: cameras and JPEG keep
 colours less exactly. Runs with targets through JPEG (the first 14 of ``benchmarks/convergence``)
 stopped after 167 renders on average with 1, and after 124 with 0.5, as after 127 without colour."""
 _COLOUR = torch.tensor([[1.0, 0.0, -1.0], [1.0, -2.0, 1.0]]).double()
@@ -23,7 +23,7 @@ is a third of each channel."""
 
 
 def thumbnails(images: np.ndarray) -> torch.Tensor:
-    """Return pictures ``(N, 3, T, T)`` uint8 of ``(N, S, S, 3)`` uint8; ``T`` at most 64."""
+    """Return images ``(N, S, S, 3)`` uint8 as ``(N, 3, T, T)`` uint8, with ``T`` at most 64."""
     levels = torch.from_numpy(images).permute(0, 3, 1, 2)
     if images.shape[1] > THUMBNAIL:
         size = (THUMBNAIL, THUMBNAIL)
@@ -31,36 +31,36 @@ def thumbnails(images: np.ndarray) -> torch.Tensor:
     return levels.to(torch.uint8).contiguous()
 
 
-def boxes(pictures: torch.Tensor) -> torch.Tensor:
-    """Return ``(N, F)`` float64 of thumbnails ``(N, 3, T, T)`` uint8.
+def features(pictures: torch.Tensor) -> torch.Tensor:
+    """Return the features ``(N, F)`` float64 of thumbnails ``(N, 3, T, T)`` uint8.
 
-    Mean brightness, 0 to 1, in a box of a sixteenth of the side at every half box: blurred enough
-    for neighbouring shapes to resemble each other, fine enough to tell them apart. Then colour, in
-    boxes of twice that size: a thing's hue has fewer edges than its brightness, and so the noise of
-    a camera, which differs from channel to channel, makes less of a difference.
+    Brightness, 0 to 1, is averaged over squares of a sixteenth of the side, at every half square:
+    blurred enough for neighbouring shapes to resemble each other, fine enough to tell them apart.
+    Colour is averaged over squares twice as large: it has fewer edges than brightness, and the
+    noise of a camera, which differs between channels, then matters less.
 
-    Brightness and the two axes of colour are a rotation of red, green and blue, and a box counts as
-    much as the area that it stands for, but colour :data:`COLOUR` times: so the features of
-    pictures without colour are as far apart as those of their brightness alone.
+    Brightness and the two axes of colour are a rotation of red, green and blue. Each average
+    counts by the area that it stands for, and colour :data:`COLOUR` times as much. The distance
+    between grey pictures is therefore that of their brightness alone.
     """
     levels = pictures.double() / 255.0
-    box = max(2, pictures.shape[-1] // 16)
-    fine = functional.avg_pool2d(levels.mean(1, keepdim=True), box, stride=box // 2)
+    side = max(2, pictures.shape[-1] // 16)
+    fine = functional.avg_pool2d(levels.mean(1, keepdim=True), side, stride=side // 2)
     colour = torch.einsum("ck,nkij->ncij", _COLOUR, levels)
-    # A box has four times the area of one of brightness, which is two squared.
-    coarse = 2.0 * COLOUR * functional.avg_pool2d(colour, 2 * box, stride=box)
+    # A square of colour has four times the area of one of brightness; the factor is the root.
+    coarse = 2.0 * COLOUR * functional.avg_pool2d(colour, 2 * side, stride=side)
     return torch.cat((fine.flatten(1), coarse.flatten(1)), 1)
 
 
 def principal_components(
-    known: torch.Tensor, targets: torch.Tensor, count: int
+    renders: torch.Tensor, targets: torch.Tensor, count: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the coordinates of both on their common principal components.
 
     Parameters
     ----------
-    known, targets
-        ``(n, F)`` and ``(N, F)`` float64; a target weighs half as much as a render.
+    renders, targets
+        Features ``(n, F)`` and ``(N, F)`` float64; a target weighs half as much as a render.
     count
         Components at most; those a thousand times weaker than the first are left out.
 
@@ -69,11 +69,11 @@ def principal_components(
     tuple
         ``(n, C)`` and ``(N, C)``.
     """
-    rows = torch.cat((known, targets))
-    weight = torch.cat((torch.ones(len(known)), torch.full((len(targets),), 0.5))).double()
+    rows = torch.cat((renders, targets))
+    weight = torch.cat((torch.ones(len(renders)), torch.full((len(targets),), 0.5))).double()
     centre = (weight[:, None] * rows).sum(0) / weight.sum()
     _, sizes, axes = torch.linalg.svd((rows - centre) * weight.sqrt()[:, None], full_matrices=False)
     strong = int((sizes > 1e-3 * sizes[0]).sum())
     kept = max(1, min(count, strong))
-    axes = axes[:kept] * (sizes[:kept, None] / sizes[0]).clamp(min=1e-12) ** -EVENING
-    return (known - centre) @ axes.T, (targets - centre) @ axes.T
+    axes = axes[:kept] * (sizes[:kept, None] / sizes[0]).clamp(min=1e-12) ** -WHITENING
+    return (renders - centre) @ axes.T, (targets - centre) @ axes.T

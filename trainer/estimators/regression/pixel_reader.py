@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads targets that renders can be like: by regression at first, then by an emulator."""
+"""Inference from pixels: by regression first, then by an inverted emulator."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from .empirical_bayes import Population
 from .mismatch import Mismatch
 from .options import RegressionOptions
 from .proposals import Box
-from .reader import Reader, worst
+from .reader import Reader, largest
 from .renders import Prediction, Renders
 
 log = logging.getLogger(__name__)
 
 
 class PixelReader(Reader):
-    """Levels of pixels to parameters.
+    """Infers parameters from the features of pictures.
 
     Parameters
     ----------
     targets
-        ``(N, F)`` boxes.
+        Features ``(N, F)``.
     box
-        Where the search is.
+        The region of the search.
     options
         Settings.
     """
@@ -36,80 +36,83 @@ class PixelReader(Reader):
         self._targets = targets
         self._box = box
         self._options = options
-        self._learned: emulation.Learned | None = None
-        self._moved: torch.Tensor | None = None
+        self._warm_start: emulation.WarmStart | None = None
+        self._shift: torch.Tensor | None = None
         self._mismatch = Mismatch(targets, options)
 
     @property
     def mismatched(self) -> bool:
         """Whether no render can be like the targets, because light or camera differ."""
-        return self._mismatch.noticed
+        return self._mismatch.detected
 
-    def read(self, renders: Renders, before: Prediction | None) -> Prediction:
+    def predict(self, renders: Renders, previous: Prediction | None) -> Prediction:
         options = self._options
-        served = self.sensitivity is not None
-        belief = before if served else self._regressed(renders, before)
-        found = emulation.predict(
+        emulated = self.sensitivity is not None
+        initial = previous if emulated else self._regression(renders, previous)
+        result = emulation.predict(
             renders,
             self._targets,
-            belief,
-            options.half / emulation.REACH * self._box.unit,
-            [belief.mean],
-            self._learned,
+            initial,
+            options.half / emulation.PRIOR_WIDTH * self._box.unit,
+            [initial.mean],
+            self._warm_start,
         )
         log.info(
-            "An emulator foresees %.3f of the pictures and misses targets by %.2f",
-            found.explained,
-            found.misfit,
+            "The emulator explains %.3f of the pictures' variance; its misfit of targets is %.2f",
+            result.explained,
+            result.misfit,
         )
-        self._mismatch.watch(renders, belief, found.learned.sensitivity, found.explained)
-        serves = found.explained > options.explained and found.misfit < options.misfit
-        self._learned = found.learned
-        self.sensitivity = found.learned.sensitivity if serves else None
-        if not serves:
-            return self._regressed(renders, before) if served else belief
-        self._moved = found.prediction.moved(before) if served else None
-        return found.prediction
+        sensitivity = result.warm_start.sensitivity
+        self._mismatch.update(renders, initial, sensitivity, result.explained)
+        accepted = result.explained > options.explained and result.misfit < options.misfit
+        self._warm_start = result.warm_start
+        self.sensitivity = sensitivity if accepted else None
+        if not accepted:
+            return self._regression(renders, previous) if emulated else initial
+        self._shift = result.prediction.shift_from(previous) if emulated else None
+        return result.prediction
 
-    def _regressed(self, renders: Renders, before: Prediction | None) -> Prediction:
-        """Return what a regression of parameters on pictures says."""
-        return pixel_regression.predict(renders, self._targets, before, self._options.width)
+    def _regression(self, renders: Renders, previous: Prediction | None) -> Prediction:
+        """Return the prediction of a regression of parameters on pictures."""
+        return pixel_regression.predict(renders, self._targets, previous, self._options.width)
 
-    def doubt(self, prediction: Prediction, told: torch.Tensor) -> float:
+    def relative_uncertainty(self, prediction: Prediction, determined: torch.Tensor) -> float:
         if self.sensitivity is None:
-            return worst(prediction.error / prediction.spread, told) / self._options.precision
-        unknown = self.sensitivity * prediction.covariance.mean(0)
-        changed = torch.where(told[:, None] & told, unknown, 0.0).sum().clamp(min=0.0)
-        unsure = changed.sqrt().item() / self._options.picture_precision
-        if self._moved is None:
-            return unsure
-        return max(unsure, worst(self._moved, told) / self._options.still)
+            errors = prediction.error / prediction.spread
+            return largest(errors, determined) / self._options.precision
+        change = self.sensitivity * prediction.covariance.mean(0)
+        both = determined[:, None] & determined
+        total = torch.where(both, change, 0.0).sum().clamp(min=0.0)
+        uncertainty = total.sqrt().item() / self._options.picture_precision
+        if self._shift is None:
+            return uncertainty
+        return max(uncertainty, largest(self._shift, determined) / self._options.mean_shift)
 
     def plan(
         self,
         count: int,
         prediction: Prediction,
-        found: Population,
+        population: Population,
         renders: Renders,
         generator: torch.Generator,
     ) -> torch.Tensor:
         options = self._options
         if self.sensitivity is not None:
             count = max(count, round(options.emulated_next * len(renders)))
-            wide = max(1, round(options.share_wide * count))
-            around = proposals.farther_where_hidden(
-                found.std.clamp(min=0.01),
+            in_box = max(1, round(options.share_box * count))
+            jitter = proposals.jitter_by_sensitivity(
+                population.std.clamp(min=0.01),
                 self.sensitivity,
                 options.emulated_jitter,
-                options.emulated_seen,
-                options.emulated_farthest,
+                options.emulated_weak,
+                options.emulated_widening,
             )
-            near = proposals.at_targets(count - wide, prediction, around, generator)
-            return torch.cat((near, self._box.draw(wide, generator)))
-        wide = max(1, round(options.share_wide * count))
-        alike = round(options.share_alike * count)
+            near = proposals.around_targets(count - in_box, prediction, jitter, generator)
+            return torch.cat((near, self._box.draw(in_box, generator)))
+        in_box = max(1, round(options.share_box * count))
+        nearest = round(options.share_nearest * count)
         near = proposals.search(
-            max(0, count - wide - alike),
+            max(0, count - in_box - nearest),
             prediction,
             renders,
             self._targets,
@@ -117,19 +120,20 @@ class PixelReader(Reader):
             options.jitter,
             generator,
         )
-        best = proposals.around_best(alike, renders, self._targets, generator)
-        return torch.cat((near, best, self._box.draw(wide, generator)))[:count]
+        best = proposals.around_nearest(nearest, renders, self._targets, generator)
+        return torch.cat((near, best, self._box.draw(in_box, generator)))[:count]
 
     def state_dict(self) -> dict[str, Any]:
         return {
-            "learned": vars(self._learned) if self._learned else None,
+            "warm_start": vars(self._warm_start) if self._warm_start else None,
             "sensitivity": self.sensitivity,
-            "moved": self._moved,
+            "shift": self._shift,
             "mismatch": self._mismatch.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._learned = emulation.Learned(**state["learned"]) if state["learned"] else None
+        warm_start = state["warm_start"]
+        self._warm_start = emulation.WarmStart(**warm_start) if warm_start else None
         self.sensitivity = state["sensitivity"]
-        self._moved = state["moved"]
+        self._shift = state["shift"]
         self._mismatch.load_state_dict(state["mismatch"])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finds parameters that the pictures do not show."""
+"""Detects undetermined parameters: those that change no picture."""
 
 from __future__ import annotations
 
@@ -11,40 +11,41 @@ from . import proposals
 from .proposals import Box
 from .renders import Prediction, Renders
 
-UNTOLD = 0.1
-"""A parameter may be undetermined where pictures tell less than this share of its variance."""
+MIN_EXPLAINED = 0.1
+"""A parameter is suspected when pictures explain less than this share of its variance."""
 ROUNDS = 6
-"""Rounds running in which they must tell so little before this is looked into."""
-SAME = 0.02
-"""Pictures are the same that differ by less than this share of what targets differ by."""
+"""Rounds in a row of suspicion before a parameter is tested."""
+MAX_CHANGE = 0.02
+"""A parameter changes no picture when the change is below this share of the distance between
+targets."""
 
 
 class Probe:
-    """Suspects parameters that predictions say little of, and tries them in pairs of renders.
+    """Suspects parameters that predictions explain little of, and tests them by pairs of renders.
 
-    That predictions say little may have other reasons: renders may not be near the targets yet.
-    Two renders that differ in one parameter only, and are the same picture, are evidence.
+    A low explained variance may have other reasons: renders may not be near the targets yet. Two
+    renders that differ in one parameter only, and are the same picture, are evidence.
 
     Parameters
     ----------
     count
-        Parameters.
+        Number of parameters.
 
     Attributes
     ----------
     undetermined
-        ``(K,)`` bool: parameters that were tried and changed nothing.
+        ``(K,)`` bool: parameters that were tested and changed nothing.
     """
 
     def __init__(self, count: int):
         self.undetermined = torch.zeros(count, dtype=torch.bool)
         self._rounds = torch.zeros(count, dtype=torch.int64)
-        self._tried: int | None = None
+        self._tested: int | None = None
         self._pairs = 0
 
-    def watch(self, told: torch.Tensor) -> None:
-        """Take another prediction's ``told`` ``(K,)``."""
-        self._rounds = torch.where(told < UNTOLD, self._rounds + 1, 0)
+    def update(self, explained: torch.Tensor) -> None:
+        """Count another round, with the explained variance ``(K,)`` of its prediction."""
+        self._rounds = torch.where(explained < MIN_EXPLAINED, self._rounds + 1, 0)
 
     @property
     def suspects(self) -> torch.Tensor:
@@ -54,46 +55,46 @@ class Probe:
     def plan(
         self, count: int, prediction: Prediction, box: Box, generator: torch.Generator
     ) -> torch.Tensor | None:
-        """Return about ``count`` renders to try a suspect with, or None without one."""
-        ripe = self.suspects & (self._rounds >= ROUNDS)
-        if not ripe.any():
+        """Return about ``count`` renders that test a suspect, or None if no test is due."""
+        due = self.suspects & (self._rounds >= ROUNDS)
+        if not due.any():
             return None
-        self._tried, self._pairs = int(ripe.nonzero()[0]), max(1, count // 2)
-        around = torch.diag((0.5 * prediction.spread) ** 2)
-        base = proposals.at_targets(self._pairs, prediction, around, generator)
-        twins = base.clone()
-        twins[:, self._tried] = box.draw(self._pairs, generator)[:, self._tried]
-        return torch.cat((base, twins))
+        self._tested, self._pairs = int(due.nonzero()[0]), max(1, count // 2)
+        jitter = torch.diag((0.5 * prediction.spread) ** 2)
+        first = proposals.around_targets(self._pairs, prediction, jitter, generator)
+        second = first.clone()
+        second[:, self._tested] = box.draw(self._pairs, generator)[:, self._tested]
+        return torch.cat((first, second))
 
-    def judge(self, renders: Renders, targets: torch.Tensor) -> None:
-        """Look at what :meth:`plan` asked for, the last of the renders, if it asked.
+    def evaluate(self, renders: Renders, targets: torch.Tensor) -> None:
+        """Evaluate the test of :meth:`plan`, whose pairs are the last renders, if there was one.
 
         Parameters
         ----------
         targets
-            ``(N, F)`` boxes.
+            Features ``(N, F)``.
         """
-        if self._tried is None:
+        if self._tested is None:
             return
-        base, twins = renders.boxes[-2 * self._pairs :].split(self._pairs)
-        change = (base - twins).norm(dim=1).median()
-        among = torch.cdist(targets, torch.cat((targets, base))).median()
-        self.undetermined[self._tried] = change < SAME * among
-        self._rounds[self._tried] = 0
-        self._tried = None
+        first, second = renders.features[-2 * self._pairs :].split(self._pairs)
+        change = (first - second).norm(dim=1).median()
+        distance = torch.cdist(targets, torch.cat((targets, first))).median()
+        self.undetermined[self._tested] = change < MAX_CHANGE * distance
+        self._rounds[self._tested] = 0
+        self._tested = None
 
     def state_dict(self) -> dict[str, Any]:
         """Return all state."""
         return {
             "undetermined": self.undetermined,
             "rounds": self._rounds,
-            "tried": self._tried,
+            "tested": self._tested,
             "pairs": self._pairs,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from :meth:`state_dict`."""
+        """Restore the state of :meth:`state_dict`."""
         self.undetermined = state["undetermined"]
         self._rounds = state["rounds"]
-        self._tried = state["tried"]
+        self._tested = state["tested"]
         self._pairs = state["pairs"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where to render next."""
+"""Proposals: the parameters of the next renders."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _NEIGHBOURS = 3
 
 
 class Box:
-    """The wide region that a search begins in and never leaves for good.
+    """The region that a search begins in, and in which some renders are always drawn.
 
     Parameters
     ----------
     centre, unit
         ``(K,)`` float64: mean and spread of the start.
     half
-        From the centre to a side, in units.
+        Half its side, in units.
     """
 
     def __init__(self, centre: torch.Tensor, unit: torch.Tensor, half: float):
@@ -43,35 +43,39 @@ class Box:
         return self.centre + self.half * self.unit * (2.0 * share - 1.0)
 
 
-def at_targets(
-    count: int, prediction: Prediction, around: torch.Tensor, generator: torch.Generator
+def around_targets(
+    count: int, prediction: Prediction, jitter: torch.Tensor, generator: torch.Generator
 ) -> torch.Tensor:
-    """Return ``(count, K)`` draws from the predictions of random targets, each widened by a normal
-    distribution of covariance ``around`` ``(K, K)``."""
-    which = _choose(count, prediction, generator)
-    least = 1e-8 * torch.eye(len(around), dtype=around.dtype)
-    factor = torch.linalg.cholesky(prediction.covariance + around + least)[which]
+    """Return ``(count, K)`` draws from the posteriors of random targets, each widened by a normal
+    distribution of covariance ``jitter`` ``(K, K)``."""
+    chosen = _choose_targets(count, prediction, generator)
+    least = 1e-8 * torch.eye(len(jitter), dtype=jitter.dtype)
+    factor = torch.linalg.cholesky(prediction.covariance + jitter + least)[chosen]
     noise = _noise(count, prediction, generator)
-    return prediction.mean[which] + (factor @ noise[..., None])[..., 0]
+    return prediction.mean[chosen] + (factor @ noise[..., None])[..., 0]
 
 
-def farther_where_hidden(
-    std: torch.Tensor, sensitivity: torch.Tensor, jitter: float, seen: float, farthest: float
+def jitter_by_sensitivity(
+    std: torch.Tensor, sensitivity: torch.Tensor, jitter: float, weak: float, widening: float
 ) -> torch.Tensor:
-    """Return a covariance ``(K, K)`` for renders around what is believed of a target.
+    """Return the covariance ``(K, K)`` of proposals around a prediction.
 
-    ``jitter`` times as wide as the targets spread, ``std`` ``(K,)``, but up to ``farthest`` times
-    wider along directions in which a spread changes a picture by less than the share ``seen`` of
-    what targets differ by: there it takes more of a change to learn what it does.
+    It is ``jitter`` times as wide as the population, and up to ``widening`` times wider in weak
+    directions, because there it takes a larger change of parameters to learn their effect.
 
     Parameters
     ----------
+    std
+        ``(K,)``: spreads of the population.
     sensitivity
         ``(K, K)``, see :class:`.reader.Reader`.
+    weak
+        A direction is weak when a spread along it changes a picture by less than this share of the
+        targets' root mean square deviation.
     """
     scale = torch.outer(std, std)
     sizes, axes = torch.linalg.eigh(sensitivity * scale)
-    factor = jitter * (seen / sizes.clamp(min=1e-12).sqrt()).clamp(1.0, farthest)
+    factor = jitter * (weak / sizes.clamp(min=1e-12).sqrt()).clamp(1.0, widening)
     return (axes * factor**2) @ axes.T * scale
 
 
@@ -84,61 +88,68 @@ def search(
     jitter: float,
     generator: torch.Generator,
 ) -> torch.Tensor:
-    """Return ``(count, K)`` points near the targets' parameters, however little is known yet.
+    """Return ``(count, K)`` points near the targets' parameters while predictions are uncertain.
 
-    Two things are believed of a target's parameters: what the regression predicts, and that they
-    are near those of the render most like it. The narrower one is used. How far "near" reaches is
-    told by how dense renders lie there already, so a search closes in by itself; distances count
-    in predicted standard deviations, so that one well-known parameter does not hide that another
-    one is not.
+    There are two estimates of a target's parameters: the prediction, and the parameters of its
+    nearest render. The narrower one is used. The width of the second is the spacing of the renders
+    around it, so that the search narrows by itself. Spacings are measured in posterior standard
+    deviations, so that a well determined parameter does not hide an uncertain one.
 
     Parameters
     ----------
     targets
-        ``(N, F)`` boxes.
+        Features ``(N, F)``.
     """
-    nearest = torch.cdist(renders.boxes, targets).argmin(0)
+    nearest = torch.cdist(renders.features, targets).argmin(0)
     std, least = prediction.std, (jitter * prediction.spread).clamp(min=0.03)
     reach = torch.minimum(torch.maximum(std, 0.03 * prediction.spread), box.half / 3.0 * box.unit)
     scaled = (renders.x - renders.x[nearest][:, None]) / reach[:, None]
     narrowing = _spacing(scaled.pow(2).sum(-1).sqrt(), nearest).clamp(max=1.0)[:, None]
-    placed = renders.x / box.unit
-    resolution = _spacing(torch.cdist(placed[nearest], placed), nearest)[:, None] * box.unit
-    known = std < resolution
-    alike = torch.where(known, prediction.mean, renders.x[nearest])
-    near = torch.maximum(torch.where(known, std, narrowing * reach), 0.5 * least)
-    closer = narrowing < 1.0
-    centre = torch.where(closer, alike, prediction.mean)
-    spread = torch.where(closer, near, torch.maximum(std, least))
-    which = _choose(count, prediction, generator)
-    return centre[which] + spread[which] * _noise(count, prediction, generator)
+    in_units = renders.x / box.unit
+    resolution = _spacing(torch.cdist(in_units[nearest], in_units), nearest)[:, None] * box.unit
+    precise = std < resolution
+    local = torch.where(precise, prediction.mean, renders.x[nearest])
+    local_spread = torch.maximum(torch.where(precise, std, narrowing * reach), 0.5 * least)
+    narrower = narrowing < 1.0
+    centre = torch.where(narrower, local, prediction.mean)
+    spread = torch.where(narrower, local_spread, torch.maximum(std, least))
+    chosen = _choose_targets(count, prediction, generator)
+    return centre[chosen] + spread[chosen] * _noise(count, prediction, generator)
 
 
-def around_best(
+def around_nearest(
     count: int, renders: Renders, targets: torch.Tensor, generator: torch.Generator
 ) -> torch.Tensor:
-    """Return ``(count, K)`` points around the twelfth of the renders most like all targets.
+    """Return ``(count, K)`` points around the twelfth of the renders nearest to all targets.
 
     Population Monte Carlo without likelihoods (Beaumont et al., *Adaptive approximate Bayesian
-    computation*, 2009): does not depend on the regression, so it cannot be led astray by it.
+    computation*, 2009). It does not use the predictions, so wrong ones do no harm.
     """
-    best = torch.cdist(renders.boxes, targets).mean(1).argsort()
-    centres = renders.x[best[: max(6, len(renders) // 12)]]
+    order = torch.cdist(renders.features, targets).mean(1).argsort()
+    centres = renders.x[order[: max(6, len(renders) // 12)]]
     spread = (0.7 * centres.std(0, unbiased=False)).clamp(min=0.014)
-    which = torch.randint(len(centres), (count,), generator=generator)
+    chosen = torch.randint(len(centres), (count,), generator=generator)
     noise = torch.randn(count, centres.shape[1], generator=generator, dtype=torch.float64)
-    return centres[which] + spread * noise
+    return centres[chosen] + spread * noise
 
 
-def _choose(count: int, prediction: Prediction, generator: torch.Generator) -> torch.Tensor:
-    """Return indices of targets, half of them the more often the less is known."""
-    doubt = (prediction.variance / prediction.spread**2).sum(1).sqrt()
-    weight = 0.5 / len(doubt) + 0.5 * doubt / doubt.sum()
+def _choose_targets(count: int, prediction: Prediction, generator: torch.Generator) -> torch.Tensor:
+    """Return random indices of targets, half of them in proportion to their uncertainty."""
+    uncertainty = (prediction.variance / prediction.spread**2).sum(1).sqrt()
+    weight = 0.5 / len(uncertainty) + 0.5 * uncertainty / uncertainty.sum()
     return torch.multinomial(weight, count, replacement=True, generator=generator)
 
 
 def _spacing(distance: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
-    """Return half the distance, ``(N,)``, to the nearest neighbours by ``(N, n)`` distances."""
+    """Return half the distance to the nearest neighbours, ``(N,)``.
+
+    Parameters
+    ----------
+    distance
+        ``(N, n)``.
+    own
+        ``(N,)``: the column of each row that is the point itself.
+    """
     distance = distance.clone()
     distance[torch.arange(len(own)), own] = math.inf
     near = distance.topk(min(_NEIGHBOURS, distance.shape[1] - 1), largest=False).values

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The seam between the sequence of rounds and the ways to read parameters off pictures."""
+"""The interface between the sequence of rounds and the two ways to infer parameters."""
 
 from __future__ import annotations
 
@@ -13,28 +13,35 @@ from .renders import Prediction, Renders
 
 
 class Reader(ABC):
-    """Reads parameters off the targets, and says which renders would help it.
+    """Infers the parameters of the targets, and proposes the renders that it needs.
 
     Attributes
     ----------
     sensitivity
-        ``(K, K)``: the mean square by which a picture changes with parameters, in internal units,
-        over the variance of the targets' pictures; None while that is not known.
+        ``(K, K)``: mean over the targets of ``J^T J``, with ``J`` the derivative of a picture with
+        respect to its parameters in internal units, divided by the variance of the targets'
+        pictures; None until an emulator is accepted.
     """
 
     sensitivity: torch.Tensor | None = None
 
     @abstractmethod
-    def read(self, renders: Renders, before: Prediction | None) -> Prediction:
-        """Return the parameters of the targets, as all renders and what was believed tell."""
-
-    @abstractmethod
-    def doubt(self, prediction: Prediction, told: torch.Tensor) -> float:
-        """Return how unsure it is, below 1 for sure enough.
+    def predict(self, renders: Renders, previous: Prediction | None) -> Prediction:
+        """Return the posterior of the targets' parameters, given all renders.
 
         Parameters
         ----------
-        told
+        previous
+            The prediction of the round before.
+        """
+
+    @abstractmethod
+    def relative_uncertainty(self, prediction: Prediction, determined: torch.Tensor) -> float:
+        """Return the uncertainty of a prediction over the one at which the run has converged.
+
+        Parameters
+        ----------
+        determined
             ``(K,)`` bool: the parameters that count.
         """
 
@@ -43,17 +50,17 @@ class Reader(ABC):
         self,
         count: int,
         prediction: Prediction,
-        found: Population,
+        population: Population,
         renders: Renders,
         generator: torch.Generator,
     ) -> torch.Tensor:
-        """Return the parameters ``(n, K)`` to render before the next reading.
+        """Return the parameters ``(n, K)`` to render before the next prediction.
 
         Parameters
         ----------
         count
-            Renders a batch.
-        found
+            Renders in a batch.
+        population
             The population behind the prediction.
         """
 
@@ -63,9 +70,9 @@ class Reader(ABC):
 
     @abstractmethod
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from :meth:`state_dict`."""
+        """Restore the state of :meth:`state_dict`."""
 
 
-def worst(errors: torch.Tensor, told: torch.Tensor) -> float:
-    """Return the largest of the errors ``(K,)`` that count."""
-    return torch.where(told, errors, 0.0).max().item()
+def largest(errors: torch.Tensor, determined: torch.Tensor) -> float:
+    """Return the largest error ``(K,)`` among determined parameters."""
+    return torch.where(determined, errors, 0.0).max().item()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""All renders of a run so far, and what has been read off the targets with them."""
+"""The renders of a run, and the predicted parameters of the targets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from .pictures import boxes
+from .pictures import features
 
 
 class Renders:
@@ -19,43 +19,42 @@ class Renders:
         ``(n, K)`` float64, in internal units.
     pictures
         ``(n, 3, T, T)`` uint8 thumbnails.
-    boxes
-        ``(n, F)`` float64, of :func:`.pictures.boxes`.
+    features
+        ``(n, F)`` float64, of :func:`.pictures.features`.
     """
 
     def __init__(self, x: torch.Tensor, pictures: torch.Tensor):
         self.x = x
         self.pictures = pictures
-        self.boxes = boxes(pictures)
+        self.features = features(pictures)
 
     def __len__(self) -> int:
         return len(self.x)
 
     def add(self, x: torch.Tensor, pictures: torch.Tensor) -> None:
-        """Take more pairs."""
+        """Append pairs."""
         self.x = torch.cat((self.x, x))
         self.pictures = torch.cat((self.pictures, pictures))
-        self.boxes = torch.cat((self.boxes, boxes(pictures)))
+        self.features = torch.cat((self.features, features(pictures)))
 
 
 @dataclass
 class Prediction:
-    """The parameters of every target, as read off its picture.
+    """The posterior of every target's parameters, given its picture.
 
     Attributes
     ----------
     mean
-        ``(N, K)`` float64: of the posterior, under the distribution of the renders that it was
-        learnt from.
+        ``(N, K)`` float64: posterior mean, with the distribution of the training renders as prior.
     covariance
-        ``(N, K, K)`` float64.
+        ``(N, K, K)`` float64: posterior covariance.
     prior_mean, prior_variance
-        ``(K,)``: that distribution.
+        ``(K,)``: moments of that prior.
     error
-        ``(K,)``: the error of a typical prediction, however it was found out.
-    told
-        ``(K,)``, at most 1: the share of each parameter's variance over renders that their pictures
-        tell, found out on renders that were left out; about 0 where they tell nothing.
+        ``(K,)``: standard error of a typical prediction.
+    explained
+        ``(K,)``, at most 1: share of each parameter's prior variance that pictures explain; about
+        0 for an undetermined parameter.
     """
 
     mean: torch.Tensor
@@ -63,11 +62,11 @@ class Prediction:
     prior_mean: torch.Tensor
     prior_variance: torch.Tensor
     error: torch.Tensor
-    told: torch.Tensor
+    explained: torch.Tensor
 
     @property
     def variance(self) -> torch.Tensor:
-        """``(N, K)``: of each parameter."""
+        """``(N, K)``: posterior variance of each parameter."""
         return self.covariance.diagonal(dim1=1, dim2=2)
 
     @property
@@ -77,29 +76,29 @@ class Prediction:
 
     @property
     def spread(self) -> torch.Tensor:
-        """``(K,)``: of the predictions over the targets."""
+        """``(K,)``: standard deviation of the posterior means over the targets."""
         return self.mean.std(0, unbiased=False).clamp(min=1e-4)
 
     @property
     def centre(self) -> torch.Tensor:
-        """``(K,)``: the median over the targets, which no few misread ones move."""
+        """``(K,)``: median of the posterior means, robust against a few wrong ones."""
         return self.mean.median(0).values
 
     @property
     def scale(self) -> torch.Tensor:
-        """``(K,)``: how far from :attr:`centre` targets are believed: their spread (median
-        absolute deviation) and uncertainty."""
+        """``(K,)``: robust spread of the targets around :attr:`centre` (median absolute
+        deviation), with their median posterior variance added."""
         deviation = 1.4826 * (self.mean - self.centre).abs().median(0).values
         return (deviation**2 + self.variance.median(0).values).sqrt().clamp(min=1e-4)
 
-    def moved(self, before: Prediction) -> torch.Tensor:
-        """Return how far the mean over the targets is from what it was, ``(K,)``.
+    def shift_from(self, previous: Prediction) -> torch.Tensor:
+        """Return how far the mean over the targets moved from the previous one, ``(K,)``.
 
-        In standard deviations of the targets and of what is not known of each, so that a parameter
-        of which nothing is known does not count as moving.
+        The unit is the root of the targets' variance and their mean posterior variance, so that an
+        undetermined parameter does not count as moving.
         """
-        wide = (self.spread**2 + self.variance.mean(0)).sqrt()
-        return (self.mean.mean(0) - before.mean.mean(0)).abs() / wide
+        unit = (self.spread**2 + self.variance.mean(0)).sqrt()
+        return (self.mean.mean(0) - previous.mean.mean(0)).abs() / unit
 
 
 def moments(x: torch.Tensor, weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

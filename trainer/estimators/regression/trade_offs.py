@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which parameters can be exchanged for each other without changing the pictures much.
+"""Groups of parameters that can be exchanged for each other with little change of the pictures.
 
 The eigenvectors of the pictures' sensitivity to the parameters (the Fisher information, but for
-the noise) tell which directions in the space of parameters the pictures hardly show ("sloppy"
-ones: R. N. Gutenkunst et al., *Universally sloppy parameter sensitivities in systems biology
-models*, 2007).
+the noise) with small eigenvalues are the directions that pictures hardly show ("sloppy" ones: R. N.
+Gutenkunst et al., *Universally sloppy parameter sensitivities in systems biology models*, 2007).
 """
 
 from __future__ import annotations
@@ -13,56 +12,57 @@ import torch
 
 from gdr_core.messages import TradeOff
 
-HARDLY = 0.15
-"""A direction is hardly seen when a spread along it changes a picture by less than this share of
-what targets differ by."""
+WEAK = 0.15
+"""A direction is weak when a spread along it changes a picture by less than this share of the
+targets' root mean square deviation."""
 ALONE = 2.0
-"""And its parameters can be exchanged when each alone changes it by so many times as much."""
-TAKES_PART = 0.15
-"""Least entry between two parameters in the projector on what is hardly seen."""
+"""Parameters are exchangeable when each alone changes a picture by so many times as much as their
+exchange."""
+CONNECTED = 0.15
+"""Smallest entry between two parameters of a group in the projector on weak directions."""
 
 
 def find(
     names: tuple[str, ...], sensitivity: torch.Tensor, std: torch.Tensor
 ) -> tuple[TradeOff, ...]:
-    """Return the groups of parameters that can be exchanged.
+    """Return the groups of exchangeable parameters.
 
     Parameters
     ----------
     sensitivity
         ``(K, K)``, see :class:`.reader.Reader`.
     std
-        ``(K,)``: spreads of the result, the unit of change.
+        ``(K,)``: spreads of the population, the unit of change.
     """
     scaled = sensitivity * torch.outer(std, std)
     sizes, axes = torch.linalg.eigh(scaled)
-    hidden = axes[:, sizes < HARDLY**2]
+    weak = axes[:, sizes < WEAK**2]
     # However the eigenvectors of like eigenvalues are mixed, their projector shows the groups.
-    together = (hidden @ hidden.T).abs() > TAKES_PART
-    found = []
-    for group in _groups(together):
+    connected = (weak @ weak.T).abs() > CONNECTED
+    trade_offs = []
+    for group in _groups(connected):
         if len(group) < 2:
             continue
         sizes, axes = torch.linalg.eigh(scaled[group][:, group])
-        change, way = sizes[0].clamp(min=0.0).sqrt().item(), axes[:, 0]
+        change, direction = sizes[0].clamp(min=0.0).sqrt().item(), axes[:, 0]
         alone = scaled.diagonal()[group].sqrt()
-        if change >= HARDLY or (alone < ALONE * change).any():
+        if change >= WEAK or (alone < ALONE * change).any():
             continue
-        way = way * way[0].sign()
-        found.append(
-            TradeOff({names[k]: w for k, w in zip(group, way.tolist(), strict=True)}, change)
+        direction = direction * direction[0].sign()
+        trade_offs.append(
+            TradeOff({names[k]: d for k, d in zip(group, direction.tolist(), strict=True)}, change)
         )
-    return tuple(found)
+    return tuple(trade_offs)
 
 
-def _groups(together: torch.Tensor) -> list[list[int]]:
+def _groups(connected: torch.Tensor) -> list[list[int]]:
     """Return the connected components of a symmetric relation ``(K, K)``."""
-    left, groups = list(range(len(together))), []
+    left, groups = list(range(len(connected))), []
     while left:
         group, edge = [], [left.pop(0)]
         while edge:
             group.append(edge.pop())
-            edge += [k for k in left if together[group[-1], k]]
+            edge += [k for k in left if connected[group[-1], k]]
             left = [k for k in left if k not in edge]
         groups.append(sorted(group))
     return groups
