@@ -28,6 +28,8 @@ from gdr.gdr_core.sampling import SAMPLES
 from gdr.gdr_core.supershape.parameters import from_values
 from gdr.gdr_core.supershape.view import reference_camera
 
+pytestmark = pytest.mark.slow
+
 ENGINES = ["workbench", "eevee", "cycles"]
 every = pytest.mark.parametrize("name", ENGINES)
 KINDS = (

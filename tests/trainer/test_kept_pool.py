@@ -14,6 +14,8 @@ from gdr_core.settings import RunSettings, SceneSettings, TrainingSettings
 from trainer.rendering.kept_pool import KeptPool
 from trainer.rendering.open import open_pool
 
+pytestmark = pytest.mark.slow
+
 FINE = settings(workers=1)
 COARSE = replace(FINE, scene=SceneSettings(options={"grid": (8, 8)}))
 CAMERA = Camera.from_matrices(

@@ -15,6 +15,8 @@ from gdr_core import messages
 from gdr_core.messages import RunStatus
 from gdr_core.settings import SceneSettings, TargetSettings
 
+pytestmark = pytest.mark.slow
+
 OTHER = replace(SETTINGS, seed=4, training=replace(SETTINGS.training, size=64))
 COARSE = replace(SETTINGS, scene=SceneSettings(options={"grid": (8, 8)}))
 ADVERSARIAL = replace(ENDLESS, training=replace(ENDLESS.training, steps=4))

@@ -19,6 +19,8 @@ from safetensors.torch import save_file
 from gdr_core.supershape.parameters import NAMES
 from trainer import cli
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 SMALL = ["--size", "32", "--batch", "16", "--seed", "3", "--workers", "1"]
 REFERENCE = [*SMALL, "--estimator", "adversarial"]

@@ -134,6 +134,7 @@ def test_the_check_does_not_change_the_training(monkeypatch):
     assert len(checks) == 30
 
 
+@pytest.mark.slow
 def test_a_resumed_run_is_identical(tmp_path):
     _, pictures = hidden(0)
     whole, resumed = make(0, pictures), make(9, pictures)
@@ -155,6 +156,7 @@ def another_camera(pictures: np.ndarray) -> np.ndarray:
     return (255 * (0.15 + 0.6 * shifted**1.8)).astype(np.uint8)
 
 
+@pytest.mark.slow
 def test_a_mismatch_is_detected_and_the_network_ignores_it():
     x, pictures = hidden(100)
     estimator = make(0, another_camera(pictures))
@@ -175,6 +177,7 @@ def test_a_mismatch_is_detected_and_the_network_ignores_it():
     assert estimator.model.mean[0].item() == pytest.approx(apparent, abs=0.03)
 
 
+@pytest.mark.slow
 def test_a_resumed_run_with_a_network_is_identical(tmp_path, monkeypatch):
     monkeypatch.setattr(network, "FIRST_STEPS", 20)
     _, pictures = hidden(0)
@@ -225,6 +228,7 @@ def test_an_undetermined_parameter_is_named():
     np.testing.assert_allclose(estimator.model.mean.detach()[:2], x.mean(0), atol=0.02)
 
 
+@pytest.mark.slow
 def test_standard_errors_cover_the_truth():
     covered, errors = [], []
     for seed in range(12):

@@ -26,6 +26,8 @@ from gdr_core.supershape.parameters import INDEX
 from trainer.rendering.open import open_pool
 from trainer.rendering.workers.transport import Lost, Rendered
 
+pytestmark = pytest.mark.slow
+
 ALONE = Path(__file__).with_name("scripts") / "render_alone.py"
 TAGS = 48
 DEADLINE_S = 400.0

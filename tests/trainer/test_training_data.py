@@ -18,6 +18,8 @@ from gdr_core.settings import RunSettings
 from trainer import cli
 from trainer.data.dataset import HOW, TABLE, Dataset
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ["--size", "16", "--scene-option", "grid=[24,24]", "--workers", "1"]
 DRAWN = ["--distribution", "m1=2.25:0.1", "--distribution", "m2=2.25:0.1", *SMALL]

@@ -49,6 +49,7 @@ POOLS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [8, 24])
 @pytest.mark.parametrize("kind", POOLS)
 def test_p_values_and_intervals_hold_on_splits_of_one_set(kind, count):

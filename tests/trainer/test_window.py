@@ -14,6 +14,8 @@ from gdr_core import messages
 from gdr_core.messages import RunStatus
 from gdr_core.settings import RunSettings, TargetSettings
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def blender(tmp_path):

@@ -16,6 +16,8 @@ from trainer.rendering.open import open_pool
 from trainer.rendering.workers import patience
 from trainer.rendering.workers.transport import Phase
 
+pytestmark = pytest.mark.slow
+
 SCRIPTS = Path(__file__).with_name("scripts")
 DIE, HANG, GROW, MISSHAPE = 70.0, 71.0, 72.0, 73.0
 """As in ``scripts/troubled_worker.py``."""
