@@ -42,7 +42,6 @@ def history(estimator: str, seed: int, source: str, folder: Path) -> list[dict[s
     folder
         A new one, for the run.
     """
-    torch.set_num_threads(1)  # The order of sums must not depend on the computer's cores.
     command = [*_START, "--seed", str(seed), "--quiet"]
     command += ["--estimator", estimator, "--steps", str(STEPS[estimator])]
     targets = _TARGETS
@@ -89,8 +88,13 @@ def _processor() -> str:
 def _optimize(argv: list[str], out: Path) -> None:
     from trainer import cli
 
-    if cli.main(["optimize", *argv, "--out", str(out)]):
-        raise RuntimeError(f"gdr optimize {' '.join(argv)} failed")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)  # The order of sums must not depend on the computer's cores.
+    try:
+        if cli.main(["optimize", *argv, "--out", str(out)]):
+            raise RuntimeError(f"gdr optimize {' '.join(argv)} failed")
+    finally:
+        torch.set_num_threads(before)
 
 
 def main() -> None:

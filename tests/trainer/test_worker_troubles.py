@@ -171,7 +171,9 @@ def test_what_is_given_up_while_a_worker_hangs_is_not_waited_for(once, tmp_path)
             pool.render(with_trouble(HANG, row=0))
         giving_up = False
         given_up = [call for worker in pool.workers for call in worker.calls]
+        began = time.monotonic()
         np.testing.assert_array_equal(pool.render(rows(40)), expected)
+        assert time.monotonic() - began < patience.LEAST_S / 2
         # One of them is still at work on what nobody wants, and has got nothing else.
         (hanging,) = [worker for worker in pool.workers if worker.calls]
         assert [call in given_up and not call.wanted for call in hanging.calls] == [True]

@@ -230,6 +230,8 @@ def _jobs_for(worker: Worker, batch: Batch, many: int) -> list[RenderJob]:
 
     One over which a worker was lost is asked for alone, so that it is clear what is to blame.
     """
+    if not all(call.wanted for call in worker.calls):
+        return []  # It may hang over what was given up, and the jobs would wait behind that.
     if batch.waiting[0].losses:
         return [] if worker.calls else [batch.hand_out()]
     if any(job.losses for call in worker.calls for job in call.jobs):
