@@ -27,7 +27,7 @@ test: $(READY) ## Run all tests, those in a Blender window on Blender 4.3
 	$(BIN)/python tools/blender_for_tests.py 4.3
 	$(BIN)/python -m pytest
 
-test-quick: $(READY) ## Run the tests that need no window, no cluster and little time (two minutes)
+test-quick: $(READY) ## Run the tests that need no window, no cluster and little time (four minutes)
 	@$(BIN)/python tools/system_libraries.py --check
 	$(BIN)/python -m pytest -m "not window and not ray and not slow"
 
